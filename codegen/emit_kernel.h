@@ -1,0 +1,19 @@
+// LLVM IR of a whole kernel: the exported function, its loops, temporaries and reductions.
+#pragma once
+
+#include "codegen/schedule.h"
+#include "codegen/target.h"
+
+#include "llvm/IR/Module.h"
+
+namespace ampc::codegen {
+
+struct EmittedKernel {
+  uint64_t workspaceBytes = 0;
+};
+
+/// Adds `symbol` to `module` with the signature that compile_kernels.h describes.
+llvm::Expected<EmittedKernel> emitKernel(llvm::Module &module, llvm::StringRef symbol,
+                                         const KernelGraph &graph, const TargetInfo &target);
+
+} // namespace ampc::codegen

@@ -1,0 +1,44 @@
+// A group of the schedule made concrete for one region of its loops: point programs, loops merged where
+// memory allows, the vectorized loop, unrolling. Everything that the emitter then follows without deciding.
+#pragma once
+
+#include "codegen/schedule.h"
+
+namespace ampc::codegen {
+
+/// What a stage stores or accumulates at each point.
+struct StageOutput {
+  int op = -1, tensor = -1;
+  int node = -1; // what a point contributes, in `type`
+  DataType type = DataType::F32;
+  Reduction reduction = Reduction::None; // None for a map
+  DataType resultType = DataType::F32;   // compute type of the tensor
+  Index address;
+  bool isStored = true;
+};
+
+struct StagePlan {
+  PointProgram program;
+  std::vector<StageOutput> outputs;
+  std::vector<int> parallel, reduced; // variables, outermost first
+  int laneVariable = -1;              // when the group has none: of `parallel` or `reduced`
+  unsigned lanes = 1, unroll = 1;
+
+  bool hasReductions() const;
+};
+
+/// Outer loops: each variable of `serial`, then strips of lanes * unroll elements of `laneVariable`, then
+/// strips of `tile` iterations of `tileVariable`.
+struct GroupPlan {
+  std::vector<Range> ranges; // per variable, inclusive
+  std::vector<int> serial;
+  std::vector<StagePlan> stages;
+  int laneVariable = -1, tileVariable = -1;
+  unsigned lanes = 1, unroll = 1, tile = 1;
+};
+
+/// Plans the whole group; the regions together cover its loops, each point once.
+std::vector<GroupPlan> planGroup(const KernelGraph &graph, const Schedule &schedule, const Group &group,
+                                 unsigned vectorBits);
+
+} // namespace ampc::codegen

@@ -1,0 +1,37 @@
+// The machine that kernels are compiled for: processor name, features, vector width. No kernels here.
+#pragma once
+
+#include "llvm/Support/Error.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ampc {
+
+/// An empty `cpu` is the machine that compiles. `features` is LLVM's "+a,-b" list, added to those of the
+/// processor.
+struct TargetOptions {
+  std::string cpu, features;
+};
+
+/// A resolved target.
+struct TargetInfo {
+  std::string cpu, features;
+  unsigned vectorBits = 128;
+  bool hasBf16Conversion = false;
+};
+
+llvm::Expected<TargetInfo> resolveTarget(const TargetOptions &options);
+/// Each thread needs its own.
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const TargetInfo &target);
+
+std::string hostCpuName();
+/// Feature names, sorted, in LLVM's spelling ("avx2", "avx512f"): what the code for `target` requires of a
+/// processor. Only those that a kernel can depend on; a loader compares them with those of its processor.
+std::vector<std::string> requiredFeatures(const TargetInfo &target);
+/// Names that --target-cpu accepts.
+std::vector<std::string> targetCpuNames();
+
+} // namespace ampc

@@ -1,0 +1,37 @@
+// Roofline with a shape-dependent part of the peak and a floor.
+#include "cost_model/compute.h"
+
+#include <algorithm>
+
+namespace ampc::cost {
+
+double efficiencyOf(const Work &work, const Device &device) {
+  const Efficiency &efficiency = device.efficiencyOf(work.kind);
+  auto reached = [](double extent, double half) { return extent > 0 ? extent / (extent + half) : 1.0; };
+  double part = efficiency.fraction;
+  part *= reached(work.m, efficiency.halfM) * reached(work.n, efficiency.halfN) *
+          reached(work.k, efficiency.halfK);
+  return std::max(part, 1e-6);
+}
+
+double memorySeconds(double bytes, const Device &device) {
+  if (bytes <= 0)
+    return 0;
+  const double fraction = device.efficiencyOf(WorkKind::Movement).fraction * device.coreShare;
+  // Beyond the cache only the excess pays the memory's rate, so that time has no jump at the cache size.
+  const double cached = std::min(bytes, double(device.cacheBytes));
+  double seconds = (bytes - cached) / device.memoryBandwidthBytesPerSecond;
+  if (cached > 0)
+    seconds += cached / device.cacheBandwidthBytesPerSecond;
+  return seconds / fraction;
+}
+
+double computeSeconds(const Work &work, const Device &device) {
+  const double bytes = std::max(work.bytesRead, 0.0) + std::max(work.bytesWritten, 0.0);
+  if (work.flops <= 0 && bytes <= 0)
+    return 0;
+  const double arithmetic = std::max(work.flops, 0.0) / (device.peak(work.type) * efficiencyOf(work, device));
+  return std::max({arithmetic, memorySeconds(bytes, device), device.launchSeconds});
+}
+
+} // namespace ampc::cost

@@ -1,0 +1,29 @@
+// Time of one kernel on one device, from its work and the device's description. Knows no operators and no
+// plans.
+#pragma once
+
+#include "cost_model/cluster.h"
+
+namespace ampc::cost {
+
+/// The work of one kernel on its local shapes. m, n, k describe a contraction (a convolution: output points,
+/// output channels, taps x input channels); 0 means unknown.
+struct Work {
+  double flops = 0;
+  double bytesRead = 0, bytesWritten = 0;
+  DataType type = DataType::F32; // of the operands that are multiplied
+  WorkKind kind = WorkKind::Elementwise;
+  double m = 0, n = 0, k = 0;
+};
+
+/// max(FLOPs / (peak x efficiency(shape)), bytes / bandwidth, launch floor); 0 for work without FLOPs and
+/// bytes (an empty shard is not launched). Never decreases when FLOPs or bytes grow at a given shape.
+double computeSeconds(const Work &work, const Device &device);
+
+/// Part of the peak that `work` reaches, in (0, 1].
+double efficiencyOf(const Work &work, const Device &device);
+
+/// Time to move `bytes` (read + written) through the device's memory, without a launch floor.
+double memorySeconds(double bytes, const Device &device);
+
+} // namespace ampc::cost

@@ -1,0 +1,30 @@
+// The generic CPU core that presets and host descriptions are made of. Figures are rounded from measurements
+// on several server cores (docs/cluster_format.md); they are not those of one machine.
+#pragma once
+
+#include "cost_model/cluster.h"
+
+namespace ampc::cost {
+
+inline constexpr double cpuCopyBytesPerSecond =
+    14e9; // read + written, per core, when a node's cores are busy
+inline constexpr double cpuCacheBytesPerSecond = 60e9; // kernels that stay in the core's own cache
+inline constexpr uint64_t cpuCacheBytes = 1 << 20;
+inline constexpr double cpuLaunchSeconds = 0.6e-6;
+inline constexpr double cpuRendezvousSeconds = 1e-6; // 0.5 us spinning, plus what arrivals differ by
+inline constexpr double cpuSwitchSeconds = 20e-6;    // to sleep and to be woken by a thread of the same core
+
+/// Multiply-add peaks of one core with `instructionSet` ("amx", "avx512_bf16", "avx512", "avx2", "sse2").
+std::map<DataType, double> cpuCorePeaks(std::string_view instructionSet);
+
+/// Bytes per second that each of `busyCores` gets from their common memory: 28 GB/s alone, about 20 GB/s by
+/// two, 14 GB/s by six (measured on one and two cores of two machines, extrapolated beyond).
+double cpuSharedCopyBytesPerSecond(uint32_t busyCores);
+
+/// A device of `threads` cores with `copyBytesPerSecond` each; memory is the caller's.
+Device cpuDevice(uint32_t threads, std::string_view instructionSet, double copyBytesPerSecond);
+
+/// Threads of one process on cores of their own. One thread of a rank copies for it.
+LinkTier sharedMemoryTier(uint64_t groupSize, double copyBytesPerSecond);
+
+} // namespace ampc::cost

@@ -1,0 +1,24 @@
+// Turns a step of a plan into the work that compute.h prices. Looks only at what the plan says about a
+// kernel.
+#pragma once
+
+#include "cost_model/compute.h"
+#include "runtime/plan/plan.h"
+
+namespace ampc::cost {
+
+/// Kind of work by kernel: "onednn.matmul" and other products are contractions, "onednn.convolution" a
+/// convolution; generated kernels count as contraction, reduction, elementwise or movement by their
+/// operations per result element.
+WorkKind workKindOf(const plan::Kernel &kernel, double flops);
+
+/// Work of a Launch step.
+Work workOf(const plan::Step &step, const plan::Kernel &kernel);
+
+/// Work of a Copy step on `rank`: bytes from the rank's moves, else from the step (an estimate).
+Work copyWorkOf(const plan::Step &step, const plan::RankTable &rank);
+
+/// Elements that a move carries.
+double elementsOf(const plan::Move &move);
+
+} // namespace ampc::cost

@@ -1,0 +1,104 @@
+// Formulas of the ONNX specification of Resize, version 19, in double.
+#include "ir/ops/resize_tables.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ampc {
+
+std::optional<std::string> checkResizeOptions(const ResizeOptions &options) {
+  auto isOneOf = [](const std::string &text, std::initializer_list<const char *> known) {
+    return std::find(known.begin(), known.end(), text) != known.end();
+  };
+  if (!isOneOf(options.mode, {"nearest", "linear", "cubic"}))
+    return "there is no interpolation mode '" + options.mode + "'";
+  if (!isOneOf(options.coordinates,
+               {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+                "tf_crop_and_resize", "tf_half_pixel_for_nn"}))
+    return "there is no coordinate transformation '" + options.coordinates + "'";
+  if (!isOneOf(options.nearest, {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}))
+    return "there is no nearest mode '" + options.nearest + "'";
+  return std::nullopt;
+}
+
+// Where result position `p` lies on the operand's axis.
+static double sourceCoordinate(const ResizeOptions &options, const ResizeAxis &axis, double p) {
+  const std::string &mode = options.coordinates;
+  double length = double(axis.from), resized = axis.scale * length;
+  if (mode == "align_corners")
+    return resized == 1 ? 0 : p * (length - 1) / (resized - 1);
+  if (mode == "asymmetric")
+    return p / axis.scale;
+  if (mode == "tf_crop_and_resize") {
+    double span = (axis.roiEnd - axis.roiBegin) * (length - 1);
+    return axis.roiBegin * (length - 1) + (resized == 1 ? span / 2 : p * span / (resized - 1));
+  }
+  if (mode == "tf_half_pixel_for_nn")
+    return (p + 0.5) / axis.scale;
+  double half = (p + 0.5) / axis.scale - 0.5;
+  if (mode == "pytorch_half_pixel")
+    return resized == 1 ? -0.5 : half;
+  if (mode == "half_pixel_symmetric")
+    return half + length / 2 * (1 - double(axis.to) / resized);
+  return half;
+}
+
+static int64_t nearestIndex(const std::string &mode, double x) {
+  if (mode == "floor")
+    return int64_t(std::floor(x));
+  if (mode == "ceil")
+    return int64_t(std::ceil(x));
+  return int64_t(mode == "round_prefer_ceil" ? std::floor(x + 0.5) : std::ceil(x - 0.5));
+}
+
+// The interpolation kernel at distance `x`.
+static double kernelAt(const ResizeOptions &options, double x) {
+  x = std::abs(x);
+  if (options.mode == "linear")
+    return std::max(0.0, 1 - x);
+  double a = options.cubicCoefficient;
+  if (x <= 1)
+    return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+}
+
+InterpolationTable interpolationTable(const ResizeOptions &options, const ResizeAxis &axis) {
+  InterpolationTable table;
+  bool isNearest = options.mode == "nearest";
+  // Shrinking with antialiasing widens the kernel by the scale.
+  double squeeze = options.antialias && !isNearest ? std::min(axis.scale, 1.0) : 1.0;
+  double radius = options.mode == "cubic" ? 2 : 1;
+  int64_t first = int64_t(std::floor(-radius / squeeze)) + 1, last = 1 - first;
+  table.taps = isNearest ? 1 : last - first + 1;
+  bool crops = options.coordinates == "tf_crop_and_resize", anyOutside = false;
+  std::vector<bool> outside;
+  for (int64_t p = 0; p < axis.to; ++p) {
+    double x = sourceCoordinate(options, axis, double(p));
+    outside.push_back(crops && (x < 0 || x > double(axis.from - 1)));
+    anyOutside |= outside.back();
+    if (isNearest) {
+      table.indices.push_back(std::clamp<int64_t>(nearestIndex(options.nearest, x), 0, axis.from - 1));
+      continue;
+    }
+    // The base is the neighbour on the left, x itself excluded: the distance to it is in (0, 1].
+    double base = std::ceil(x) - 1, total = 0;
+    size_t begin = table.weights.size();
+    for (int64_t k = first; k <= last; ++k) {
+      int64_t index = int64_t(base) + k;
+      double weight = kernelAt(options, (double(index) - x) * squeeze);
+      if (options.excludeOutside && (index < 0 || index >= axis.from))
+        weight = 0;
+      table.indices.push_back(std::clamp<int64_t>(index, 0, axis.from - 1));
+      table.weights.push_back(weight);
+      total += weight;
+    }
+    bool normalizes = options.excludeOutside || (options.antialias && !isNearest);
+    for (size_t k = begin; k < table.weights.size() && normalizes && total != 0; ++k)
+      table.weights[k] /= total;
+  }
+  if (anyOutside)
+    table.outside = std::move(outside);
+  return table;
+}
+
+} // namespace ampc

@@ -1,0 +1,307 @@
+// The pipeline.
+#include "passes/compile.h"
+
+#include "cost_model/simulate.h"
+#include "cost_model/step_times.h"
+#include "ir/diagnostic.h"
+#include "passes/passes.h"
+#include "passes/report_decisions.h"
+#include "passes/schedule.h"
+#include "passes/strategy.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+
+using namespace mlir;
+
+namespace ampc {
+
+namespace {
+
+class Compiler {
+public:
+  Compiler(const std::string &modelPath, const CompileOptions &options) : modelPath(modelPath), options(options) {
+    loadDialects(context);
+    context.disableMultithreading();
+  }
+  llvm::Expected<CompiledModel> run();
+
+private:
+  struct Candidate {
+    Decision decision;
+    ScheduledPlan scheduled;
+    double seconds = 0;
+  };
+
+  llvm::Error import();
+  llvm::Error decide(std::vector<Decision> &decisions, uint64_t weightLimitBytes);
+  llvm::Expected<Candidate> build(const Decision &decision, bool dump);
+  llvm::Expected<Candidate> choose();
+  llvm::Error generate(Candidate &candidate);
+  /// Verifies the border after `stage`, writes the dump.
+  llvm::Error reached(ModuleOp module, StringRef stage, bool dump);
+  void phase(const char *name);
+  double objectiveSeconds(const cost::Timeline &timeline) const {
+    return options.objective == Objective::Throughput ? timeline.secondsPerRequest : timeline.latencySeconds;
+  }
+  uint64_t memoryLimitBytes() const {
+    return options.memoryLimitBytes ? options.memoryLimitBytes : options.cluster.devices[0].memoryBytes;
+  }
+
+  std::string modelPath;
+  const CompileOptions &options;
+  MLIRContext context;
+  ImportedModel model;
+  GraphView view;
+  CompiledModel result;
+  std::vector<ConsideredPlan> considered;
+  double oneDeviceSeconds = 0;
+  size_t numModelWeights = 0;
+  int numDumps = 0;
+  std::chrono::steady_clock::time_point lastPhase = std::chrono::steady_clock::now();
+};
+
+} // namespace
+
+void Compiler::phase(const char *name) {
+  auto now = std::chrono::steady_clock::now();
+  double seconds = std::chrono::duration<double>(now - lastPhase).count();
+  lastPhase = now;
+  result.phases.push_back({name, seconds});
+  if (options.progress)
+    options.progress(name, seconds);
+}
+
+llvm::Error Compiler::reached(ModuleOp module, StringRef stage, bool dump) {
+  if (llvm::Error error = verifyStage(module, stage))
+    return error;
+  if (!dump || options.dumpFolder.empty())
+    return llvm::Error::success();
+  if (std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder))
+    return makeError(ErrorCode::FileSystem, "cannot create the dump folder: " + error.message(),
+                     {{"folder", options.dumpFolder}});
+  SmallString<128> path(options.dumpFolder);
+  std::string number = std::to_string(numDumps++);
+  llvm::sys::path::append(path, (number.size() < 2 ? "0" : "") + number + "_" + stage + ".mlir");
+  std::error_code error;
+  llvm::raw_fd_ostream os(path, error);
+  if (error)
+    return makeError(ErrorCode::FileSystem, "cannot write a dump: " + error.message(), {{"file", path.str().str()}});
+  module.print(os);
+  return llvm::Error::success();
+}
+
+llvm::Error Compiler::import() {
+  llvm::Expected<ImportedModel> imported =
+      options.importModel ? options.importModel(context) : importOnnx(context, modelPath, options.import);
+  if (!imported)
+    return imported.takeError();
+  model = std::move(*imported);
+  if (llvm::Error error = reached(*model.module, "imported", true))
+    return error;
+  phase("import");
+  return llvm::Error::success();
+}
+
+/// One candidate from decision to step list.
+llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bool dump) {
+  OwningOpRef<ModuleOp> module = model.module->clone();
+  GraphView own = buildGraph(mainFunction(*module));
+  if (llvm::Error error = annotate(*module, own, decision))
+    return error;
+  if (llvm::Error error = reached(*module, "annotated", dump))
+    return error;
+  // For correctness: every operand arrives in the sharding that its reader's loops imply.
+  if (llvm::Error error = insertReshards(*module))
+    return error;
+  if (llvm::Error error = splitStages(*module))
+    return error;
+  if (llvm::Error error = reached(*module, "staged", dump))
+    return error;
+  // From here on every function is what one class of ranks executes.
+  if (llvm::Error error = partition(*module))
+    return error;
+  if (llvm::Error error = reached(*module, "partitioned", dump))
+    return error;
+  // For speed: fewer passes over memory.
+  if (llvm::Error error = fuse(*module))
+    return error;
+  if (llvm::Error error = chooseKernels(*module))
+    return error;
+  if (llvm::Error error = reached(*module, "kernelized", dump))
+    return error;
+  plan::EntryPoint entry;
+  for (const ModelTensor &tensor : model.inputs)
+    entry.inputs.push_back({tensor.name, tensor.type.type, tensor.type.shape});
+  for (const ModelTensor &tensor : model.outputs)
+    entry.outputs.push_back({tensor.name, tensor.type.type, tensor.type.shape});
+  for (const auto &[name, text] : options.import.valueTexts)
+    entry.boundValues.push_back({name, text});
+  if (options.objective == Objective::Throughput)
+    entry.slots = uint32_t(decision.grids.size());
+  Candidate candidate;
+  candidate.decision = decision;
+  model.weights.weights.resize(numModelWeights);
+  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, model.weights, std::move(entry));
+  if (!scheduled)
+    return scheduled.takeError();
+  candidate.scheduled = std::move(*scheduled);
+  cost::Timeline timeline = cost::simulate(candidate.scheduled.plan, options.cluster);
+  if (!timeline.error.empty())
+    return makeError(ErrorCode::Internal, "the step list cannot be executed: " + timeline.error,
+                     {{"strategy", decision.strategy}}, "report this with the model");
+  candidate.seconds = objectiveSeconds(timeline);
+  return candidate;
+}
+
+static uint64_t peakBytes(const plan::Plan &plan) {
+  uint64_t peak = 0;
+  for (const plan::RankTable &rank : plan.ranks)
+    peak = std::max(peak, rank.peakBytes);
+  return peak;
+}
+
+llvm::Error Compiler::decide(std::vector<Decision> &decisions, uint64_t weightLimitBytes) {
+  StrategyOptions strategy;
+  strategy.devices = options.devices;
+  strategy.strategy = options.strategy;
+  strategy.seed = options.seed;
+  strategy.objective = options.objective;
+  strategy.weightLimitBytes = weightLimitBytes;
+  std::string why;
+  decisions = findDecisions(view.graph, options.cluster, strategy, why);
+  if (decisions.empty())
+    return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices", {{"reason", why}},
+                     "raise --memory-limit, or use more devices");
+  return llvm::Error::success();
+}
+
+/// Simulates the best few candidates and takes the fastest that fits.
+llvm::Expected<Compiler::Candidate> Compiler::choose() {
+  std::vector<Decision> decisions;
+  if (llvm::Error error = decide(decisions, 0))
+    return error;
+  phase("search");
+  constexpr size_t maxFinalists = 4;
+  std::optional<Candidate> best;
+  uint64_t smallestPeak = ~uint64_t(0);
+  for (size_t k = 0; k < decisions.size(); ++k) {
+    considered.push_back({decisions[k].strategy});
+    // One device is always simulated: it is what everything is compared with.
+    bool isOneDevice = decisions[k].grids.size() == 1 && decisions[k].grids[0].numDevices() == 1;
+    if (k >= maxFinalists && !isOneDevice)
+      continue;
+    llvm::Expected<Candidate> candidate = build(decisions[k], false);
+    if (!candidate)
+      return candidate.takeError();
+    uint64_t peak = peakBytes(candidate->scheduled.plan);
+    smallestPeak = std::min(smallestPeak, peak);
+    considered.back().seconds = candidate->seconds;
+    considered.back().fits = peak <= memoryLimitBytes();
+    if (isOneDevice)
+      oneDeviceSeconds = candidate->seconds;
+    if (considered.back().fits && (!best || candidate->seconds < best->seconds))
+      best = std::move(*candidate);
+  }
+  if (!best)
+    return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices",
+                     {{"needed per device", std::to_string(smallestPeak) + " bytes"},
+                      {"limit per device", std::to_string(memoryLimitBytes()) + " bytes"}},
+                     "use --memory-limit " + llvm::Twine(smallestPeak) + ", or more devices");
+  phase("simulate");
+  return build(best->decision, true);
+}
+
+/// Machine code for the kernels; workspaces are appended to the arenas of the programs that use them.
+llvm::Error Compiler::generate(Candidate &candidate) {
+  plan::Plan &plan = candidate.scheduled.plan;
+  TargetOptions target;
+  target.cpu = options.targetCpu;
+  llvm::Expected<KernelLibrary> library = compileKernels(candidate.scheduled.requests, target, options.jobs);
+  if (!library)
+    return library.takeError();
+  for (size_t k = 0; k < library->kernels.size(); ++k) {
+    plan::Kernel &kernel = plan.kernels[candidate.scheduled.requestKernels[k]];
+    kernel.workspaceBytes = library->kernels[k].workspaceBytes;
+    kernel.rows = library->kernels[k].rows;
+  }
+  result.kernelLibrary = std::move(library->sharedObject);
+  phase("kernels");
+  return llvm::Error::success();
+}
+
+static void placeWorkspaces(plan::Plan &plan) {
+  for (plan::Program &program : plan.programs) {
+    uint64_t workspaceBytes = 0;
+    for (plan::Step &step : program.steps) {
+      if (step.kind != plan::StepKind::Launch)
+        continue;
+      uint64_t size = plan.kernels[step.kernel].workspaceBytes;
+      if (size == 0)
+        continue;
+      step.workspace = {plan::Space::Activation, 0, program.activationBytes, size};
+      workspaceBytes = std::max(workspaceBytes, (size + 63) / 64 * 64);
+    }
+    program.activationBytes += workspaceBytes;
+    program.slotStrideBytes = program.activationBytes;
+  }
+  for (plan::RankTable &rank : plan.ranks) {
+    rank.activationBytes = std::max(plan.programs[rank.initProgram].activationBytes,
+                                    plan.programs[rank.forwardProgram].activationBytes * plan.entry.slots);
+    rank.peakBytes = rank.activationBytes + rank.persistentBytes + rank.stateBytes;
+  }
+}
+
+llvm::Expected<CompiledModel> Compiler::run() {
+  if (llvm::Error error = import())
+    return error;
+  if (options.stopAfter == "imported")
+    return std::move(result);
+  if (llvm::Error error = normalize(*model.module))
+    return error;
+  if (llvm::Error error = reached(*model.module, "normal", true))
+    return error;
+  phase("normalize");
+  if (options.stopAfter == "normal")
+    return std::move(result);
+  view = buildGraph(mainFunction(*model.module));
+  numModelWeights = model.weights.weights.size();
+  llvm::Expected<Candidate> best = choose();
+  if (!best)
+    return best.takeError();
+  plan::Plan &plan = best->scheduled.plan;
+  phase("partition");
+  if (options.generateCode)
+    if (llvm::Error error = generate(*best))
+      return error;
+  placeWorkspaces(plan);
+  std::vector<std::vector<double>> seconds = cost::predictSteps(plan, options.cluster);
+  for (size_t p = 0; p < plan.programs.size(); ++p)
+    for (size_t s = 0; s < plan.programs[p].steps.size(); ++s)
+      plan.programs[p].steps[s].predictedSeconds = seconds[p][s];
+  plan.producer = "ampc 0.1.0";
+  plan.memoryLimitBytes = options.memoryLimitBytes;
+  plan.threadsPerDevice = uint32_t(options.threadsPerDevice);
+  plan.predictedStepSeconds = best->seconds;
+  plan.boundSeconds = best->decision.boundSeconds;
+  if (plan.predictedStepSeconds > 0)
+    plan.gap = std::max(0.0, 1 - plan.boundSeconds / plan.predictedStepSeconds);
+  std::string note;
+  if (options.devices > 1 && plan.ranks.size() == 1)
+    note = "one device is fastest: communication would cost more than the others save";
+  plan.reportJson = decisionsJson(view.graph, best->decision, considered, oneDeviceSeconds, note);
+  result.plan = std::move(plan);
+  result.weights = std::move(model.weights);
+  result.blobWeights = std::move(best->scheduled.blobWeights);
+  result.strippedModel = std::move(model.strippedModel);
+  return std::move(result);
+}
+
+llvm::Expected<CompiledModel> compileModel(const std::string &modelPath, const CompileOptions &options) {
+  return Compiler(modelPath, options).run();
+}
+
+} // namespace ampc

@@ -1,0 +1,51 @@
+// The compiler from end to end: model file -> plan and kernels. The pipeline in compile.cpp reads as prose.
+#pragma once
+
+#include "codegen/compile_kernels.h"
+#include "cost_model/cluster.h"
+#include "ir/onnx/import.h"
+#include "passes/decision.h"
+#include "runtime/plan/plan.h"
+
+#include <functional>
+
+namespace ampc {
+
+enum class Strategy : uint8_t { Auto, Data, Tensor, Pipeline, Random };
+enum class Objective : uint8_t { Latency, Throughput, StepTime };
+
+struct CompileOptions {
+  ImportOptions import;
+  /// Instead of importing the file: for `verify`, which takes the model from a plan.
+  std::function<llvm::Expected<ImportedModel>(mlir::MLIRContext &)> importModel;
+  int devices = 1;
+  std::string deviceKind = "auto";
+  cost::Cluster cluster; // at least `devices` devices
+  Strategy strategy = Strategy::Auto;
+  uint64_t seed = 0; // of Strategy::Random
+  Objective objective = Objective::Latency;
+  uint64_t memoryLimitBytes = 0; // per device; 0 = what the cluster says
+  int jobs = 0;                  // compile threads; 0 = one per core
+  int threadsPerDevice = 1;
+  std::string targetCpu; // empty: this machine
+  double timeLimitSeconds = 0;
+  bool generateCode = true;                 // false: `ampc plan`
+  std::string stopAfter;                    // stage name, or empty
+  std::string dumpFolder;                   // numbered dumps of every stage, or empty
+  std::function<void(std::string phase, double seconds)> progress; // a phase has ended
+};
+
+struct CompiledModel {
+  plan::Plan plan;
+  std::vector<char> kernelLibrary; // shared object; empty if no code was generated
+  WeightStore weights;             // plan.blobs[k] is weights.weights[blobWeights[k]]
+  std::vector<uint32_t> blobWeights;
+  std::string strippedModel;
+  /// Seconds per phase, in order.
+  std::vector<std::pair<std::string, double>> phases;
+};
+
+/// Errors are Diagnostics. With `stopAfter` the result's plan is empty.
+llvm::Expected<CompiledModel> compileModel(const std::string &modelPath, const CompileOptions &options);
+
+} // namespace ampc

@@ -1,0 +1,273 @@
+// Groups operators into kernels. Elementwise chains and the reductions among them (softmax, normalisations) that walk
+// the same index space become one kernel; products, convolutions and builtins stay alone.
+//
+// Communications keep their order in every class, whatever the grouping: all members of a group must meet in it.
+#include "passes/communication.h"
+#include "passes/library_kernel.h"
+#include "passes/passes.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <map>
+#include <set>
+
+using namespace mlir;
+
+namespace ampc {
+
+namespace {
+
+constexpr size_t maxOpsPerKernel = 48;
+constexpr size_t maxEpilogue = 4; // operators after a product in its kernel
+
+/// Index space of a kernel: the shape it walks, and the axes that its reductions run over.
+struct Space {
+  std::vector<int64_t> shape;
+  std::optional<std::vector<int64_t>> reducedAxes;
+};
+
+class Fusion {
+public:
+  explicit Fusion(func::FuncOp function);
+  void run();
+
+private:
+  void tryJoin(int number);
+  bool fits(Operation *op, Space &space) const;
+  bool continuesProduct(Operation *op, int group) const;
+  bool reaches(int from, int group, std::vector<char> &visited) const;
+  void emit(const std::vector<int> &members, IRMapping &mapping, OpBuilder &builder);
+
+  func::FuncOp function;
+  std::vector<Operation *> ops;
+  llvm::DenseMap<Operation *, int> numbers;
+  std::vector<int> groupOf;                // op -> group
+  std::vector<std::vector<int>> members;   // group -> ops, in order
+  std::vector<std::optional<Space>> space; // group -> index space; none: not open for more
+  std::vector<std::vector<int>> before;    // op -> ops that must come first (operands, previous communication)
+};
+
+} // namespace
+
+static bool isFusable(Operation *op) {
+  const OpRow *row = OpTable::get().find(op);
+  return row && row->body && !row->isView &&
+         (row->opClass == OpClass::Elementwise || row->opClass == OpClass::Reduction);
+}
+
+static bool isKernel(Operation *op) {
+  const OpRow *row = OpTable::get().find(op);
+  return row && row->opClass != OpClass::Storage && !row->isView;
+}
+
+static std::vector<int64_t> reducedAxes(Operation *op) {
+  OpInstance instance = instanceOf(op);
+  IterationRule rule = ruleOf(instance);
+  std::vector<int64_t> axes;
+  for (size_t d = 0; d < rule.operands[0].dims.size(); ++d)
+    for (const LinearTerm &term : rule.operands[0].dims[d].terms)
+      if (rule.loops[term.loop].kind == LoopKind::Reduce)
+        axes.push_back(int64_t(d));
+  return axes;
+}
+
+Fusion::Fusion(func::FuncOp function) : function(function) {
+  int lastCommunication = -1;
+  for (Operation &op : function.getBody().front().without_terminator()) {
+    int number = int(ops.size());
+    numbers[&op] = number;
+    ops.push_back(&op);
+    groupOf.push_back(number);
+    members.push_back({number});
+    before.emplace_back();
+    for (Value operand : op.getOperands())
+      before.back().push_back(numbers.lookup(operand.getDefiningOp()));
+    if (isCommunication(&op)) {
+      if (lastCommunication >= 0)
+        before.back().push_back(lastCommunication);
+      lastCommunication = number;
+    }
+    Space own;
+    if (isFusable(&op) && fits(&op, own))
+      space.push_back(own);
+    else
+      space.push_back(std::nullopt);
+  }
+}
+
+/// True if `op` can walk `space` (an empty one takes the shape of the op); widens it by the op's reduction.
+bool Fusion::fits(Operation *op, Space &space) const {
+  bool isReduction = OpTable::get().find(op)->opClass == OpClass::Reduction;
+  TensorType walked = isReduction ? typeOf(op->getOperand(0)) : typeOf(op->getResult(0));
+  if (space.shape.empty()) {
+    space.shape = walked.shape;
+    if (isReduction)
+      space.reducedAxes = reducedAxes(op);
+    return true;
+  }
+  if (isReduction) {
+    if (walked.shape != space.shape || (space.reducedAxes && *space.reducedAxes != reducedAxes(op)))
+      return false;
+    space.reducedAxes = reducedAxes(op);
+    return true;
+  }
+  if (walked.shape == space.shape)
+    return true;
+  // What a kept-dimension reduction leaves: the same shape with 1 on the reduced axes.
+  if (!space.reducedAxes || walked.shape.size() != space.shape.size())
+    return false;
+  std::vector<int64_t> reduced = space.shape;
+  for (int64_t axis : *space.reducedAxes)
+    reduced[axis] = 1;
+  return walked.shape == reduced;
+}
+
+bool Fusion::reaches(int from, int group, std::vector<char> &visited) const {
+  if (from == group)
+    return true;
+  if (visited[from])
+    return false;
+  visited[from] = 1;
+  for (int op : members[from])
+    for (int earlier : before[op])
+      if (groupOf[earlier] != from && reaches(groupOf[earlier], group, visited))
+        return true;
+  return false;
+}
+
+/// True if `op` continues the kernel of a product: it works on the product's so far last result, which nothing else
+/// reads.
+bool Fusion::continuesProduct(Operation *op, int group) const {
+  Operation *first = ops[members[group][0]];
+  const OpRow *row = OpTable::get().find(first);
+  if (!row || (row->opClass != OpClass::Contraction && row->opClass != OpClass::Convolution))
+    return false;
+  Value last = ops[members[group].back()]->getResult(0);
+  return members[group].size() <= maxEpilogue && last.hasOneUse() && isEpilogue(op, last);
+}
+
+/// Adds op `number` to the group of one of its operands, if index spaces agree and no path leaves and re-enters it.
+void Fusion::tryJoin(int number) {
+  Operation *op = ops[number];
+  std::set<int, std::greater<int>> candidates; // latest producer first
+  for (int earlier : before[number])
+    candidates.insert(groupOf[earlier]);
+  for (int group : candidates) {
+    bool epilogue = continuesProduct(op, group);
+    if (!epilogue && (!space[group] || members[group].size() >= maxOpsPerKernel))
+      continue;
+    if (isWeight(op->getResult(0)) != isWeight(ops[members[group][0]]->getResult(0)))
+      continue;
+    Space widened = epilogue ? Space() : *space[group];
+    if (!epilogue && !fits(op, widened))
+      continue;
+    bool cycle = false;
+    std::vector<char> visited(ops.size(), 0);
+    for (int earlier : before[number])
+      cycle |= groupOf[earlier] != group && reaches(groupOf[earlier], group, visited);
+    if (cycle)
+      continue;
+    if (!epilogue)
+      space[group] = widened;
+    groupOf[number] = group;
+    members[group].push_back(number);
+    members[number].clear();
+    return;
+  }
+}
+
+/// One `ampc.kernel` for the members, in place of the operators.
+void Fusion::emit(const std::vector<int> &group, IRMapping &mapping, OpBuilder &builder) {
+  if (group.size() == 1 && !isKernel(ops[group[0]])) {
+    builder.clone(*ops[group[0]], mapping);
+    return;
+  }
+  std::set<Operation *> inside;
+  for (int number : group)
+    inside.insert(ops[number]);
+  llvm::SetVector<Value> operands, results;
+  for (int number : group) {
+    for (Value operand : ops[number]->getOperands())
+      if (!inside.count(operand.getDefiningOp()))
+        operands.insert(operand);
+    for (Value result : ops[number]->getResults())
+      if (group.size() == 1 || llvm::any_of(result.getUsers(), [&](Operation *user) { return !inside.count(user); }))
+        results.insert(result);
+  }
+  OperationState state(builder.getUnknownLoc(), "ampc.kernel");
+  for (Value operand : operands)
+    state.operands.push_back(mapping.lookup(operand));
+  for (Value result : results)
+    state.types.push_back(result.getType());
+  SmallVector<Attribute> nodes;
+  for (int number : group)
+    nodes.push_back(ops[number]->getAttr("name"));
+  state.addAttribute("name", nodes.back());
+  state.addAttribute("nodes", builder.getArrayAttr(nodes));
+  state.addAttribute("at_load", builder.getBoolAttr(isWeight(ops[group[0]]->getResult(0))));
+  Block *body = new Block;
+  state.addRegion()->push_back(body);
+  IRMapping local;
+  for (Value operand : operands)
+    local.map(operand, body->addArgument(operand.getType(), builder.getUnknownLoc()));
+  Operation *kernel = builder.create(state);
+  OpBuilder inner(builder.getContext());
+  inner.setInsertionPointToEnd(body);
+  for (int number : group) {
+    Operation *copy = inner.clone(*ops[number], local);
+    for (StringRef attribute : {"stage", "loops", "shardings", "shapes", "at_load"})
+      copy->removeAttr(attribute);
+  }
+  SmallVector<Value> yielded;
+  for (Value result : results)
+    yielded.push_back(local.lookup(result));
+  OperationState yield(builder.getUnknownLoc(), "ampc.yield");
+  yield.addOperands(yielded);
+  inner.create(yield);
+  for (auto [result, made] : llvm::zip(results, kernel->getResults()))
+    mapping.map(result, made);
+}
+
+void Fusion::run() {
+  for (size_t number = 0; number < ops.size(); ++number)
+    if (space[number])
+      tryJoin(int(number));
+  // Groups in dependency order; among those that are ready, the one whose first member comes first.
+  std::vector<std::set<int>> after(ops.size());
+  std::vector<int> waiting(ops.size(), 0);
+  std::set<int> ready;
+  for (size_t group = 0; group < ops.size(); ++group) {
+    std::set<int> sources;
+    for (int op : members[group])
+      for (int earlier : before[op])
+        if (groupOf[earlier] != int(group))
+          sources.insert(groupOf[earlier]);
+    for (int source : sources)
+      after[source].insert(int(group));
+    waiting[group] = int(sources.size());
+    if (sources.empty() && !members[group].empty())
+      ready.insert(int(group));
+  }
+  Block &block = function.getBody().front();
+  OpBuilder builder(block.getTerminator());
+  IRMapping mapping;
+  while (!ready.empty()) {
+    int group = *ready.begin();
+    ready.erase(ready.begin());
+    emit(members[group], mapping, builder);
+    for (int next : after[group])
+      if (--waiting[next] == 0)
+        ready.insert(next);
+  }
+  for (Operation *op : llvm::reverse(ops))
+    op->erase();
+}
+
+llvm::Error fuse(ModuleOp module) {
+  for (func::FuncOp function : module.getOps<func::FuncOp>())
+    Fusion(function).run();
+  return llvm::Error::success();
+}
+
+} // namespace ampc

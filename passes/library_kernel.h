@@ -1,0 +1,21 @@
+// Kernels that a library executes: from an `ampc.kernel` to the plan's description of the call.
+#pragma once
+
+#include "ir/dialect.h"
+#include "runtime/plan/plan.h"
+
+namespace ampc {
+
+struct LibraryCall {
+  plan::Kernel kernel;
+  std::vector<unsigned> operandOrder; // kernel operand k is operand operandOrder[k] of the ampc.kernel
+};
+
+/// The call for a kernel that is one product or convolution followed by operators which the library applies to its
+/// result; nothing if the library cannot do it, or only with its slow reference implementation.
+std::optional<LibraryCall> libraryCallOf(mlir::Operation *kernel);
+
+/// True if `op` may follow a product as part of its kernel: a post-op on the operand produced by `product`.
+bool isEpilogue(mlir::Operation *op, mlir::Value product);
+
+} // namespace ampc

@@ -1,0 +1,23 @@
+// The decisions of a plan as JSON, for reports: what was considered, what was chosen, what every operator does.
+// Described in docs/report_format.md; stored in the plan as text.
+#pragma once
+
+#include "passes/decision.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ampc {
+
+struct ConsideredPlan {
+  std::string strategy;
+  double seconds = 0; // simulated; 0: not simulated
+  bool fits = true;   // into the memory of the devices
+};
+
+/// `considered` in the order of the search. `oneDeviceSeconds` = 0: not known.
+std::string decisionsJson(const Graph &graph, const Decision &decision, const std::vector<ConsideredPlan> &considered,
+                          double oneDeviceSeconds, const std::string &note);
+
+} // namespace ampc

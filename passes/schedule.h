@@ -1,0 +1,21 @@
+// kernelized -> stepped: programs, buffers, rank tables. The result is the plan without machine code, and the kernels
+// that codegen must make for it.
+#pragma once
+
+#include "codegen/compile_kernels.h"
+#include "ir/weights.h"
+#include "passes/passes.h"
+
+namespace ampc {
+
+struct ScheduledPlan {
+  plan::Plan plan;
+  std::vector<KernelRequest> requests;    // distinct generated kernels
+  std::vector<uint32_t> requestKernels;   // plan.kernels index of each request
+  std::vector<uint32_t> blobWeights;      // plan.blobs[k] = weights[blobWeights[k]]
+};
+
+/// `weights` gains an entry for every literal of the module.
+llvm::Expected<ScheduledPlan> schedule(mlir::ModuleOp module, WeightStore &weights, plan::EntryPoint entry);
+
+} // namespace ampc

@@ -1,0 +1,201 @@
+// See eliminate.h. The order (cheapest table first) is planned on sizes alone, then carried out; every table
+// that a node saw is kept to read its choice off afterwards.
+#include "eliminate.h"
+
+#include <algorithm>
+#include <queue>
+#include <set>
+
+namespace ampc::search {
+
+namespace {
+
+/// A table over the choices of some nodes, the last of `scope` running fastest.
+struct Factor {
+  std::vector<int> scope;
+  std::vector<int64_t> values;
+};
+
+class Eliminator {
+public:
+  Eliminator(const Model &model, const EliminationLimits &limits, const std::function<bool()> &stop)
+      : model(model), limits(limits), stop(stop) {}
+
+  std::optional<Elimination> run() {
+    if (!plan())
+      return std::nullopt;
+    std::vector<std::vector<int>> factorsOf(static_cast<size_t>(model.nodes));
+    for (const ModelEdge &edge : model.edges) {
+      factorsOf[size_t(edge.u)].push_back(int(factors.size()));
+      factorsOf[size_t(edge.v)].push_back(int(factors.size()));
+      factors.push_back({{edge.u, edge.v}, edge.table->byRow});
+    }
+    std::vector<char> used(factors.size(), 0);
+    std::vector<std::vector<int>> seenBy(static_cast<size_t>(model.nodes));
+    Elimination result;
+    result.legal = true;
+    for (int u : order) {
+      if (stop && stop())
+        return std::nullopt;
+      std::vector<int> &mine = seenBy[size_t(u)];
+      for (int f : factorsOf[size_t(u)])
+        if (!used[size_t(f)]) {
+          used[size_t(f)] = 1;
+          mine.push_back(f);
+        }
+      Factor merged = minimiseOver(u, mine);
+      if (merged.scope.empty()) {
+        if (merged.values[0] >= kInfinity) {
+          result.legal = false;
+          return result;
+        }
+        result.cost += merged.values[0];
+        continue;
+      }
+      for (int v : merged.scope)
+        factorsOf[size_t(v)].push_back(int(factors.size()));
+      factors.push_back(std::move(merged));
+      used.push_back(0);
+    }
+    result.choice.assign(size_t(model.nodes), 0);
+    for (size_t i = order.size(); i-- > 0;)
+      result.choice[size_t(order[i])] = bestOf(order[i], seenBy[size_t(order[i])], result.choice);
+    return result;
+  }
+
+private:
+  bool plan() {
+    std::vector<std::set<int>> neighbours(static_cast<size_t>(model.nodes));
+    for (const ModelEdge &edge : model.edges) {
+      neighbours[size_t(edge.u)].insert(edge.v);
+      neighbours[size_t(edge.v)].insert(edge.u);
+    }
+    auto weight = [&](int u) {
+      double entries = 1;
+      for (int v : neighbours[size_t(u)])
+        entries *= model.choices(v);
+      return entries;
+    };
+    using Item = std::pair<double, int>;
+    std::priority_queue<Item, std::vector<Item>, std::greater<Item>> queue;
+    for (int u = 0; u < model.nodes; ++u)
+      queue.push({weight(u), u});
+    std::vector<char> done(static_cast<size_t>(model.nodes), 0);
+    double inAll = 0;
+    while (!queue.empty()) {
+      auto [entries, u] = queue.top();
+      queue.pop();
+      if (done[size_t(u)])
+        continue;
+      double now = weight(u);
+      if (now != entries) {
+        queue.push({now, u});
+        continue;
+      }
+      inAll += entries;
+      if (entries > double(limits.entriesPerTable) || inAll > double(limits.entriesInAll))
+        return false;
+      done[size_t(u)] = 1;
+      order.push_back(u);
+      std::vector<int> around(neighbours[size_t(u)].begin(), neighbours[size_t(u)].end());
+      for (int v : around) {
+        neighbours[size_t(v)].erase(u);
+        for (int w : around)
+          if (w != v)
+            neighbours[size_t(v)].insert(w);
+      }
+      for (int v : around)
+        queue.push({weight(v), v});
+    }
+    return true;
+  }
+
+  int64_t strideOf(const Factor &factor, int node) const {
+    int64_t stride = 1;
+    for (size_t i = factor.scope.size(); i-- > 0;) {
+      if (factor.scope[i] == node)
+        return stride;
+      stride *= model.choices(factor.scope[i]);
+    }
+    return 0;
+  }
+
+  Factor minimiseOver(int u, const std::vector<int> &mine) {
+    Factor merged;
+    for (int f : mine)
+      for (int v : factors[size_t(f)].scope)
+        if (v != u && std::find(merged.scope.begin(), merged.scope.end(), v) == merged.scope.end())
+          merged.scope.push_back(v);
+    std::sort(merged.scope.begin(), merged.scope.end());
+    size_t dims = merged.scope.size(), count = mine.size();
+    int k = model.choices(u);
+    std::vector<int64_t> stride(dims * count), own(count), offset(count, 0);
+    size_t size = 1;
+    for (size_t d = 0; d < dims; ++d)
+      size *= size_t(model.choices(merged.scope[d]));
+    for (size_t f = 0; f < count; ++f) {
+      const Factor &factor = factors[size_t(mine[f])];
+      own[f] = strideOf(factor, u);
+      for (size_t d = 0; d < dims; ++d)
+        stride[d * count + f] = strideOf(factor, merged.scope[d]);
+    }
+    merged.values.resize(size);
+    std::vector<int> at(dims, 0);
+    const int64_t *unary = &model.cost[size_t(model.first[size_t(u)])];
+    for (size_t entry = 0; entry < size; ++entry) {
+      int64_t best = kInfinity;
+      for (int i = 0; i < k; ++i) {
+        int64_t sum = unary[i];
+        for (size_t f = 0; f < count && sum < best; ++f)
+          sum = addClamped(sum, factors[size_t(mine[f])].values[size_t(offset[f] + own[f] * i)]);
+        best = std::min(best, sum);
+      }
+      merged.values[entry] = best;
+      for (size_t d = dims; d-- > 0;) {
+        bool wraps = ++at[d] == model.choices(merged.scope[d]);
+        int64_t back = wraps ? model.choices(merged.scope[d]) - 1 : 0;
+        for (size_t f = 0; f < count; ++f)
+          offset[f] += wraps ? -back * stride[d * count + f] : stride[d * count + f];
+        if (!wraps)
+          break;
+        at[d] = 0;
+      }
+    }
+    return merged;
+  }
+
+  int bestOf(int u, const std::vector<int> &mine, const Assignment &choice) const {
+    int64_t best = INT64_MAX;
+    int at = 0;
+    for (int i = 0; i < model.choices(u); ++i) {
+      int64_t sum = model.cost[size_t(model.first[size_t(u)] + i)];
+      for (int f : mine) {
+        const Factor &factor = factors[size_t(f)];
+        int64_t index = 0;
+        for (int v : factor.scope)
+          index = index * model.choices(v) + (v == u ? i : choice[size_t(v)]);
+        sum = addClamped(sum, factor.values[size_t(index)]);
+      }
+      if (sum < best) {
+        best = sum;
+        at = i;
+      }
+    }
+    return at;
+  }
+
+  const Model &model;
+  const EliminationLimits &limits;
+  const std::function<bool()> &stop;
+  std::vector<int> order;
+  std::vector<Factor> factors;
+};
+
+} // namespace
+
+std::optional<Elimination> eliminate(const Model &model, const EliminationLimits &limits,
+                                     const std::function<bool()> &stop) {
+  return Eliminator(model, limits, stop).run();
+}
+
+} // namespace ampc::search

@@ -1,0 +1,50 @@
+// Evaluation of assignments in the flat model, and its adjacency.
+#include "model.h"
+
+namespace ampc::search {
+
+Total costOf(const Model &model, const Assignment &choice) {
+  Total sum = 0;
+  for (int u = 0; u < model.nodes; ++u)
+    sum += model.cost[size_t(model.first[size_t(u)] + choice[size_t(u)])];
+  for (const ModelEdge &edge : model.edges)
+    sum += edge.table->at(choice[size_t(edge.u)], choice[size_t(edge.v)]);
+  return sum;
+}
+
+bool fitsMemory(const Model &model, const Assignment &choice) {
+  std::vector<int64_t> change(size_t(model.times) + 1, 0);
+  for (int u = 0; u < model.nodes; ++u) {
+    if (!model.usesMemory(u))
+      continue;
+    int64_t bytes = model.memory[size_t(model.first[size_t(u)] + choice[size_t(u)])];
+    change[size_t(model.begin[size_t(u)])] += bytes;
+    change[size_t(model.end[size_t(u)])] -= bytes;
+  }
+  int64_t used = 0;
+  for (int t = 0; t < model.times; ++t) {
+    used += change[size_t(t)];
+    if (used > model.room[size_t(t)])
+      return false;
+  }
+  return true;
+}
+
+void buildArcs(Model &model) {
+  model.firstArc.assign(size_t(model.nodes) + 1, 0);
+  for (const ModelEdge &edge : model.edges) {
+    ++model.firstArc[size_t(edge.u) + 1];
+    ++model.firstArc[size_t(edge.v) + 1];
+  }
+  for (int u = 0; u < model.nodes; ++u)
+    model.firstArc[size_t(u) + 1] += model.firstArc[size_t(u)];
+  model.arcs.resize(model.edges.size() * 2);
+  std::vector<int> next(model.firstArc.begin(), model.firstArc.end() - 1);
+  for (size_t e = 0; e < model.edges.size(); ++e) {
+    const ModelEdge &edge = model.edges[e];
+    model.arcs[size_t(next[size_t(edge.u)]++)] = {edge.v, int(e), true};
+    model.arcs[size_t(next[size_t(edge.v)]++)] = {edge.u, int(e), false};
+  }
+}
+
+} // namespace ampc::search

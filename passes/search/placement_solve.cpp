@@ -1,0 +1,330 @@
+// Contiguous placement: exact over all ideals where they can be listed, else over families of ideals around
+// the best chain. Non-contiguous placement starts from that and moves items.
+#include "ideals.h"
+#include "random.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace ampc::search {
+
+namespace {
+
+/// More ideals than this are not listed: chains of families of ideals are searched instead.
+constexpr size_t kMostIdeals = 300'000;
+/// And so many that the table of (ideal, devices used) stays within this.
+constexpr size_t kTableBytes = size_t(2) << 30;
+/// Ideals listed around each cut of the best chain.
+constexpr size_t kFamily = 1500;
+
+using Set = std::vector<uint64_t>;
+
+class Placer {
+public:
+  Placer(const PlacementProblem &problem, const PlacementOptions &options)
+      : problem(problem), settings(options), begin(std::chrono::steady_clock::now()),
+        items(placementItems(problem, true)), ideals(items) {
+    stop = [this] {
+      return (settings.cancel && settings.cancel->load(std::memory_order_relaxed)) ||
+             (settings.timeLimitSeconds > 0 && seconds() >= settings.timeLimitSeconds);
+    };
+  }
+
+  PlacementSolution run() {
+    PlacementSolution solution;
+    bound = placementLoadBound(problem, items);
+    bool complete = false;
+    Chain chain = contiguous(complete);
+    solution.ideals = int64_t(ideals.size());
+    solution.bound = bound;
+    if (!chain.exists()) {
+      solution.provenInfeasible = complete && !settings.nonContiguous;
+      solution.reason =
+          complete ? "no contiguous chain of the devices holds all nodes: a part must fit the memory of "
+                     "an accelerator, and nodes that need a CPU must find one"
+                   : "no placement was found within the time limit";
+    } else {
+      place(chain, solution);
+      if (complete && !settings.nonContiguous)
+        solution.bound = solution.maxLoad;
+    }
+    if (settings.nonContiguous && solution.feasible)
+      improveFreely(solution);
+    solution.bound = std::min(solution.bound, solution.feasible ? solution.maxLoad : solution.bound);
+    solution.seconds = seconds();
+    return solution;
+  }
+
+private:
+  double seconds() const {
+    std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
+    return passed.count() + settings.elapsedSeconds;
+  }
+
+  static void insert(Set &set, int item) { set[size_t(item) / 64] |= uint64_t(1) << (item % 64); }
+  static void erase(Set &set, int item) { set[size_t(item) / 64] &= ~(uint64_t(1) << (item % 64)); }
+  static bool contains(const Set &set, int item) { return set[size_t(item) / 64] >> (item % 64) & 1; }
+
+  /// Prefixes of a topological order: `depthFirst` finishes branches before it starts others.
+  void addPrefixes(Ideals &family, bool depthFirst, bool reversed) {
+    const auto &before = reversed ? items.successors : items.predecessors;
+    const auto &after = reversed ? items.predecessors : items.successors;
+    std::vector<int> missing(static_cast<size_t>(items.count)), ready, order;
+    for (int i = items.count; i-- > 0;) {
+      missing[size_t(i)] = int(before[size_t(i)].size());
+      if (missing[size_t(i)] == 0)
+        ready.push_back(i);
+    }
+    for (size_t head = 0; order.size() < size_t(items.count);) {
+      int item = depthFirst ? ready.back() : ready[head++];
+      if (depthFirst)
+        ready.pop_back();
+      order.push_back(item);
+      for (int next : after[size_t(item)])
+        if (--missing[size_t(next)] == 0)
+          ready.push_back(next);
+    }
+    if (reversed)
+      std::reverse(order.begin(), order.end());
+    Set set(ideals.words, 0);
+    family.add(set);
+    for (int item : order) {
+      insert(set, item);
+      family.add(set);
+    }
+  }
+
+  /// Ideals that differ from `start` by few items, nearest first.
+  void addAround(Ideals &family, const Set &start) {
+    Ideals near(items);
+    near.add(start);
+    Set set;
+    for (size_t i = 0; i < near.size() && near.size() < kFamily; ++i) {
+      set.assign(near.row(i), near.row(i) + near.words);
+      for (int v = 0; v < items.count; ++v) {
+        bool inside = contains(set, v), border = true;
+        if (inside)
+          for (int next : items.successors[size_t(v)])
+            border &= !contains(set, next);
+        else
+          border = near.closedWith(set, v);
+        if (!border)
+          continue;
+        inside ? erase(set, v) : insert(set, v);
+        near.add(set);
+        inside ? insert(set, v) : erase(set, v);
+      }
+    }
+    for (size_t i = 0; i < near.size(); ++i)
+      family.add(Set(near.row(i), near.row(i) + near.words));
+  }
+
+  Chain contiguous(bool &complete) {
+    complete = false;
+    Chain best;
+    bool done = false;
+    {
+      Ideals simple(items);
+      addPrefixes(simple, false, false);
+      addPrefixes(simple, true, false);
+      addPrefixes(simple, true, true);
+      simple.arrange();
+      best = bestChain(problem, simple, kNever, stop, done);
+    }
+    size_t states = size_t(usefulAccelerators(problem, items) + 1) * size_t(usefulCpus(problem, items) + 1);
+    bool all = ideals.enumerate(std::min(kMostIdeals, kTableBytes / (16 * states)), stop);
+    ideals.arrange();
+    // A good chain first: whatever is proven below is proven the faster the closer the limit.
+    while (best.exists() && (!all || ideals.size() > kFamily) && !stop()) {
+      Ideals family(items);
+      for (const Set &cut : best.ideals)
+        addAround(family, cut);
+      family.arrange();
+      Chain better = bestChain(problem, family, best.maxLoad * (1 - 1e-9), stop, done);
+      if (!better.exists())
+        break;
+      best = better;
+    }
+    if (!all)
+      return best;
+    // Nothing under a limit: that raises the bound; something: that is the optimum. Low limits leave few
+    // chains.
+    for (double step = ideals.size() > kFamily ? 0.005 : kNever; !complete; step *= 2) {
+      double limit = std::min(best.maxLoad, bound * (1 + step));
+      if (!(limit > 0) || !best.exists())
+        limit = best.maxLoad;
+      Chain better = bestChain(problem, ideals, limit, stop, done);
+      if (!done) {
+        if (better.exists() && better.maxLoad < best.maxLoad)
+          best = better;
+        break;
+      }
+      bound = std::max(bound, std::min(limit, best.maxLoad));
+      complete = better.exists() || limit >= best.maxLoad;
+      if (better.exists())
+        best = better;
+    }
+    return best;
+  }
+
+  void place(const Chain &chain, PlacementSolution &solution) {
+    std::vector<int> deviceOf(size_t(items.count), 0);
+    int accelerator = 0, cpu = problem.accelerators;
+    for (size_t d = 0; d + 1 < chain.ideals.size(); ++d) {
+      int device = chain.onCpu[d] ? cpu++ : accelerator++;
+      for (int i = 0; i < items.count; ++i)
+        if (contains(chain.ideals[d + 1], i) && !contains(chain.ideals[d], i))
+          deviceOf[size_t(i)] = device;
+    }
+    take(items, deviceOf, false, solution);
+  }
+
+  void take(const PlacementItems &of, const std::vector<int> &deviceOf, bool free,
+            PlacementSolution &solution) {
+    std::vector<int> device(problem.nodes.size());
+    for (size_t v = 0; v < device.size(); ++v)
+      device[v] = deviceOf[size_t(of.itemOf[v])];
+    PlacementVerification verified = verifyPlacement(problem, device, free);
+    if (!verified.violation.empty() || (solution.feasible && verified.maxLoad >= solution.maxLoad))
+      return;
+    solution.feasible = true;
+    solution.maxLoad = verified.maxLoad;
+    solution.device = std::move(device);
+  }
+
+  void improveFreely(PlacementSolution &solution);
+
+  const PlacementProblem &problem;
+  const PlacementOptions &settings;
+  std::chrono::steady_clock::time_point begin;
+  std::function<bool()> stop;
+  PlacementItems items;
+  Ideals ideals;
+  double bound = 0;
+};
+
+/// Loads of all devices under moves of single items.
+class FreeLoads {
+public:
+  FreeLoads(const PlacementProblem &problem, const PlacementItems &items, std::vector<int> start)
+      : problem(problem), items(items), device(std::move(start)), touching(static_cast<size_t>(items.count)) {
+    for (size_t v = 0; v < items.values.size(); ++v) {
+      touching[size_t(items.values[v].producer)].push_back(int(v));
+      for (int c : items.values[v].consumers)
+        touching[size_t(c)].push_back(int(v));
+    }
+    load.assign(size_t(problem.accelerators + problem.cpus), 0.0);
+    bytes = load;
+    for (int i = 0; i < items.count; ++i)
+      own(i, 1);
+    for (const PlacementValue &value : items.values)
+      transfer(value, 1);
+  }
+
+  void move(int item, int to) {
+    for (int v : touching[size_t(item)])
+      transfer(items.values[size_t(v)], -1);
+    own(item, -1);
+    device[size_t(item)] = to;
+    own(item, 1);
+    for (int v : touching[size_t(item)])
+      transfer(items.values[size_t(v)], 1);
+  }
+  bool allowed(int item, int to) const {
+    return to >= problem.accelerators ||
+           (items.onAccelerator[size_t(item)] &&
+            (problem.bytesPerAccelerator <= 0 ||
+             bytes[size_t(to)] + items.bytes[size_t(item)] <= problem.bytesPerAccelerator));
+  }
+  /// Largest load, with the sum of squares as the tie-breaker that leads across plateaus.
+  std::pair<double, double> value() const {
+    double most = 0, squares = 0;
+    for (double l : load) {
+      most = std::max(most, l);
+      squares += l * l;
+    }
+    return {most, squares};
+  }
+
+  const PlacementProblem &problem;
+  const PlacementItems &items;
+  std::vector<int> device;
+  std::vector<double> load, bytes;
+
+private:
+  void own(int item, double sign) {
+    size_t d = size_t(device[size_t(item)]);
+    bool accelerator = int(d) < problem.accelerators;
+    load[d] += sign * (accelerator ? items.acceleratorTime : items.cpuTime)[size_t(item)];
+    bytes[d] += sign * items.bytes[size_t(item)];
+  }
+  void transfer(const PlacementValue &value, double sign) {
+    int home = device[size_t(value.producer)];
+    seen.clear();
+    for (int c : value.consumers) {
+      int d = device[size_t(c)];
+      if (d != home && std::find(seen.begin(), seen.end(), d) == seen.end())
+        seen.push_back(d);
+    }
+    if (!seen.empty() && home < problem.accelerators)
+      load[size_t(home)] += sign * value.cost;
+    for (int d : seen)
+      if (d < problem.accelerators)
+        load[size_t(d)] += sign * value.cost;
+  }
+
+  std::vector<std::vector<int>> touching;
+  std::vector<int> seen;
+};
+
+void Placer::improveFreely(PlacementSolution &solution) {
+  PlacementItems loose = placementItems(problem, false);
+  std::vector<int> start(size_t(loose.count), 0);
+  for (size_t v = 0; v < solution.device.size(); ++v)
+    start[size_t(loose.itemOf[v])] = solution.device[v];
+  FreeLoads state(problem, loose, start);
+  int devices = problem.accelerators + problem.cpus;
+  Random random(1);
+  auto current = state.value(), best = current;
+  double temperature = 0.02 * current.second;
+  const int64_t moves = settings.timeLimitSeconds > 0 ? INT64_MAX : 200'000;
+  for (int64_t step = 0; step < moves && loose.count > 0; ++step) {
+    if ((step & 255) == 0 && stop())
+      break;
+    int item = random.below(loose.count), to = random.below(devices), back = state.device[size_t(item)];
+    if (to == back || !state.allowed(item, to))
+      continue;
+    state.move(item, to);
+    auto now = state.value();
+    temperature *= 0.99995;
+    bool keep =
+        now <= current || now.second - current.second < temperature * -std::log(1e-12 + random.real());
+    if (!keep) {
+      state.move(item, back);
+      continue;
+    }
+    current = now;
+    if (current.first < best.first * (1 - 1e-9)) {
+      best = current;
+      take(loose, state.device, true, solution);
+    }
+    if (temperature < 1e-6 * current.second)
+      temperature = 0.01 * current.second;
+  }
+  solution.bound = placementLoadBound(problem, loose);
+}
+
+} // namespace
+
+PlacementSolution solvePlacement(const PlacementProblem &problem, const PlacementOptions &options) {
+  std::string wrong = check(problem);
+  if (!wrong.empty()) {
+    PlacementSolution solution;
+    solution.reason = wrong;
+    return solution;
+  }
+  return Placer(problem, options).run();
+}
+
+} // namespace ampc::search

@@ -1,0 +1,347 @@
+// Removal of choices that no optimal assignment needs: impossible ones and dominated ones.
+#include "work_graph.h"
+
+#include <algorithm>
+#include <deque>
+#include <unordered_map>
+
+namespace ampc::search {
+
+namespace {
+
+/// Minimum over ranges of a fixed array, in constant time.
+class RangeMinimum {
+public:
+  explicit RangeMinimum(std::vector<int64_t> values) {
+    levels.push_back(std::move(values));
+    for (size_t width = 1; width * 2 <= levels[0].size(); width *= 2) {
+      const std::vector<int64_t> &below = levels.back();
+      std::vector<int64_t> level(levels[0].size() - width * 2 + 1);
+      for (size_t i = 0; i < level.size(); ++i)
+        level[i] = std::min(below[i], below[i + width]);
+      levels.push_back(std::move(level));
+    }
+  }
+  int64_t over(int begin, int end) const {
+    size_t level = 0;
+    while ((size_t(2) << level) <= size_t(end - begin))
+      ++level;
+    return std::min(levels[level][size_t(begin)], levels[level][size_t(end) - (size_t(1) << level)]);
+  }
+
+private:
+  std::vector<std::vector<int64_t>> levels;
+};
+
+class ImpossiblePruner {
+public:
+  explicit ImpossiblePruner(WorkGraph &graph) : graph(graph), alive(graph.nodes.size()) {}
+
+  Shrinkage run() {
+    Shrinkage result;
+    for (size_t u = 0; u < graph.nodes.size(); ++u) {
+      if (!graph.nodes[u].alive)
+        continue;
+      alive[u].assign(graph.nodes[u].cost.size(), 1);
+      for (size_t i = 0; i < alive[u].size(); ++i)
+        if (graph.nodes[u].cost[i] >= kInfinity)
+          drop(int(u), i);
+      queued.push_back(int(u));
+    }
+    isQueued.assign(graph.nodes.size(), 1);
+    bool more = true;
+    // Each round may raise the smallest memory of some node, which may rule out more; few rounds find nearly
+    // all.
+    for (int round = 0; more && round < 8 && !emptied; ++round) {
+      while (!queued.empty() && !emptied) {
+        int u = queued.front();
+        queued.pop_front();
+        isQueued[size_t(u)] = 0;
+        dropUnsupported(u);
+      }
+      more = !emptied && graph.limited && dropTooLarge(result);
+      if (result.infeasible)
+        return result;
+    }
+    if (emptied) {
+      result.infeasible = true;
+      result.reason =
+          "node " + std::to_string(emptyNode) +
+          " has no choice left: each is forbidden, has no legal partner across an edge" +
+          (graph.limited ? ", or exceeds the memory limit beside the smallest choices of the others" : "");
+      return result;
+    }
+    std::vector<std::vector<int32_t>> kept(graph.nodes.size());
+    for (size_t u = 0; u < alive.size(); ++u) {
+      if (std::find(alive[u].begin(), alive[u].end(), 0) == alive[u].end())
+        continue;
+      for (size_t i = 0; i < alive[u].size(); ++i)
+        if (alive[u][i])
+          kept[u].push_back(int32_t(i));
+      result.changed = true;
+    }
+    if (result.changed)
+      graph.narrow(kept);
+    return result;
+  }
+
+private:
+  void drop(int u, size_t i) {
+    alive[size_t(u)][i] = 0;
+    if (std::find(alive[size_t(u)].begin(), alive[size_t(u)].end(), 1) == alive[size_t(u)].end() &&
+        !emptied) {
+      emptied = true;
+      emptyNode = u;
+    }
+  }
+
+  void enqueue(int u) {
+    if (!isQueued.empty() && !isQueued[size_t(u)]) {
+      isQueued[size_t(u)] = 1;
+      queued.push_back(u);
+    }
+  }
+
+  /// Drops choices of u's neighbours that have no living partner at u.
+  void dropUnsupported(int u) {
+    for (int e : graph.liveEdges(u)) {
+      const WorkEdge &edge = graph.edges[size_t(e)];
+      if (!graph.pool[edge.table].hasForbidden)
+        continue;
+      int v = graph.other(edge, u);
+      bool changed = false;
+      for (size_t j = 0; j < alive[size_t(v)].size(); ++j) {
+        if (!alive[size_t(v)][j])
+          continue;
+        bool supported = false;
+        for (size_t i = 0; i < alive[size_t(u)].size() && !supported; ++i)
+          supported = alive[size_t(u)][i] && graph.pairCost(edge, u, int(i), int(j)) < kInfinity;
+        if (!supported) {
+          drop(v, j);
+          changed = true;
+          if (emptied)
+            return;
+        }
+      }
+      if (changed)
+        enqueue(v);
+    }
+  }
+
+  int64_t least(size_t u) const {
+    int64_t bytes = INT64_MAX;
+    for (size_t i = 0; i < alive[u].size(); ++i)
+      if (alive[u][i])
+        bytes = std::min(bytes, graph.nodes[u].memory[i]);
+    return bytes;
+  }
+
+  bool dropTooLarge(Shrinkage &result) {
+    if (graph.times.empty())
+      return false;
+    std::vector<int64_t> change(graph.times.size() + 1, 0);
+    for (size_t u = 0; u < graph.nodes.size(); ++u) {
+      const WorkNode &node = graph.nodes[u];
+      if (!node.alive || node.begin >= node.end)
+        continue;
+      int64_t bytes = least(u);
+      change[size_t(node.begin)] += bytes;
+      change[size_t(node.end)] -= bytes;
+    }
+    std::vector<int64_t> room(graph.times.size());
+    int64_t used = 0;
+    size_t worst = 0;
+    for (size_t t = 0; t < room.size(); ++t) {
+      used += change[t];
+      room[t] = graph.limitBytes - used - graph.fixed[t];
+      if (room[t] < room[worst])
+        worst = t;
+    }
+    if (room[worst] < 0) {
+      result.infeasible = true;
+      result.reason = explain(worst, -room[worst]);
+      return false;
+    }
+    RangeMinimum smallest(std::move(room));
+    bool changed = false;
+    for (size_t u = 0; u < graph.nodes.size() && !emptied; ++u) {
+      const WorkNode &node = graph.nodes[u];
+      if (!node.alive || node.begin >= node.end)
+        continue;
+      int64_t most = least(u) + smallest.over(node.begin, node.end);
+      for (size_t i = 0; i < alive[u].size(); ++i)
+        if (alive[u][i] && node.memory[i] > most) {
+          drop(int(u), i);
+          enqueue(int(u));
+          changed = true;
+        }
+    }
+    return changed;
+  }
+
+  /// Names the time point, the missing bytes, and the nodes that hold most there.
+  std::string explain(size_t t, int64_t missing) const {
+    std::vector<std::pair<int64_t, size_t>> holders, giving;
+    for (size_t u = 0; u < graph.nodes.size(); ++u) {
+      const WorkNode &node = graph.nodes[u];
+      if (!node.alive || int(t) < node.begin || int(t) >= node.end)
+        continue;
+      int64_t bytes = least(u), any = *std::min_element(node.memory.begin(), node.memory.end());
+      holders.push_back({bytes, u});
+      if (any < bytes)
+        giving.push_back({bytes - any, u});
+    }
+    auto list = [](std::vector<std::pair<int64_t, size_t>> &items) {
+      std::sort(items.begin(), items.end(), [](const auto &a, const auto &b) {
+        return a.first != b.first ? a.first > b.first : a.second < b.second;
+      });
+      std::string text;
+      for (size_t i = 0; i < items.size() && i < 5; ++i)
+        text += (i ? ", node " : "node ") + std::to_string(items[i].second) + " (" +
+                std::to_string(items[i].first) + " bytes)";
+      return text;
+    };
+    std::string text = "time point " + std::to_string(graph.times[t]) + " needs at least " +
+                       std::to_string(graph.limitBytes + missing) + " bytes, " + std::to_string(missing) +
+                       " more than the limit of " + std::to_string(graph.limitBytes) +
+                       "; largest there: " + list(holders);
+    if (!giving.empty())
+      text += "; smaller choices that costs forbid: " + list(giving);
+    return text;
+  }
+
+  WorkGraph &graph;
+  std::vector<std::vector<char>> alive;
+  std::deque<int> queued;
+  std::vector<char> isQueued;
+  bool emptied = false;
+  int emptyNode = 0;
+};
+
+/// For matrices seen from one side: how much more than row i row j can cost at worst, found when asked for
+/// and then remembered, since few pairs of rows are ever worth the question.
+class WorstDifference {
+public:
+  struct Side {
+    int own = 0, others = 0;
+    std::vector<int64_t> rows;  ///< one row per own choice
+    std::vector<int> cheapest;  ///< per row, where it is least
+    std::vector<int64_t> worst; ///< [j * own + i], kUnknown until asked
+    /// Never above at(j, i), and quick.
+    int64_t atLeast(int j, int i) const {
+      size_t x = size_t(cheapest[size_t(i)]);
+      int64_t a = rows[size_t(j) * size_t(others) + x], b = rows[size_t(i) * size_t(others) + x];
+      return a >= kInfinity ? (b >= kInfinity ? -kInfinity / 1024 : kInfinity) : a - b;
+    }
+  };
+
+  explicit WorstDifference(const TablePool &pool) : pool(pool) {}
+
+  Side &side(int table, bool rowsOwn) {
+    auto [it, fresh] = known.try_emplace(table * 2 + (rowsOwn ? 1 : 0));
+    Side &result = it->second;
+    if (!fresh)
+      return result;
+    const TablePool::Entry &t = pool[table];
+    result.own = rowsOwn ? t.rows : t.columns;
+    result.others = rowsOwn ? t.columns : t.rows;
+    result.rows.reserve(t.values.size());
+    for (int i = 0; i < result.own; ++i)
+      for (int x = 0; x < result.others; ++x)
+        result.rows.push_back(t.values[rowsOwn ? size_t(i) * size_t(t.columns) + size_t(x)
+                                               : size_t(x) * size_t(t.columns) + size_t(i)]);
+    for (int i = 0; i < result.own; ++i) {
+      auto row = result.rows.begin() + long(i) * result.others;
+      result.cheapest.push_back(int(std::min_element(row, row + result.others) - row));
+    }
+    result.worst.assign(size_t(result.own) * size_t(result.own), kUnknown);
+    return result;
+  }
+
+  int64_t at(Side &side, int j, int i) {
+    int64_t &most = side.worst[size_t(j) * size_t(side.own) + size_t(i)];
+    if (most != kUnknown)
+      return most;
+    spent += side.others;
+    const int64_t *a = &side.rows[size_t(j) * size_t(side.others)];
+    const int64_t *b = &side.rows[size_t(i) * size_t(side.others)];
+    // Where row i is forbidden anyway, row j cannot be worse; an overall -kInfinity / 1024 keeps sums small.
+    most = -kInfinity / 1024;
+    for (int x = 0; x < side.others; ++x)
+      if (b[x] < kInfinity)
+        most = std::max(most, a[x] >= kInfinity ? kInfinity : a[x] - b[x]);
+    return most;
+  }
+
+  int64_t spent = 0;
+
+private:
+  static constexpr int64_t kUnknown = INT64_MIN;
+  const TablePool &pool;
+  std::unordered_map<int, Side> known;
+};
+
+/// Steps (pairs of choices times edges, matrix entries) after which dominance is no longer looked for.
+constexpr int64_t kDominanceWork = 300'000'000;
+
+} // namespace
+
+Shrinkage pruneImpossible(WorkGraph &graph) { return ImpossiblePruner(graph).run(); }
+
+Shrinkage pruneDominated(WorkGraph &graph) {
+  Shrinkage result;
+  WorstDifference differences(graph.pool);
+  std::vector<std::vector<int32_t>> kept(graph.nodes.size());
+  std::vector<WorstDifference::Side *> sides;
+  for (size_t u = 0; u < graph.nodes.size() && differences.spent < kDominanceWork; ++u) {
+    const WorkNode &node = graph.nodes[u];
+    int k = graph.choices(int(u));
+    if (!node.alive || k < 2)
+      continue;
+    sides.clear();
+    for (int e : graph.liveEdges(int(u)))
+      sides.push_back(&differences.side(graph.edges[size_t(e)].table, graph.edges[size_t(e)].u == int(u)));
+    std::vector<char> alive(size_t(k), 1);
+    int left = k;
+    // Whether j costs at most as much as i whatever the neighbours choose. Only a positive sum rejects, and a
+    // forbidden pair makes it positive for good: sums of the rest stay far below.
+    auto beats = [&](int j, int i) {
+      int64_t difference = node.cost[size_t(j)] - node.cost[size_t(i)];
+      for (WorstDifference::Side *side : sides) {
+        int64_t d = side->atLeast(j, i);
+        ++differences.spent;
+        if (d >= kInfinity / 2)
+          return false;
+        difference += d;
+      }
+      if (difference > 0)
+        return false;
+      for (WorstDifference::Side *side : sides) {
+        int64_t exact = differences.at(*side, j, i);
+        if (exact >= kInfinity / 2)
+          return false;
+        difference += exact - side->atLeast(j, i);
+        if (difference > 0)
+          return false;
+      }
+      return true;
+    };
+    for (int i = 0; i < k; ++i)
+      for (int j = 0; j < k && alive[size_t(i)]; ++j)
+        if (i != j && alive[size_t(j)] && node.memory[size_t(j)] <= node.memory[size_t(i)] && beats(j, i)) {
+          alive[size_t(i)] = 0;
+          --left;
+        }
+    if (left == k)
+      continue;
+    for (int i = 0; i < k; ++i)
+      if (alive[size_t(i)])
+        kept[u].push_back(i);
+    result.changed = true;
+  }
+  if (result.changed)
+    graph.narrow(kept);
+  return result;
+}
+
+} // namespace ampc::search

@@ -1,0 +1,205 @@
+// Construction of the mutable graph, its edges and matrices, and the replay of its records.
+#include "work_graph.h"
+
+#include <algorithm>
+#include <map>
+
+namespace ampc::search {
+
+namespace {
+
+uint64_t mix(uint64_t h, uint64_t v) {
+  h ^= v;
+  h *= 0xFF51AFD7ED558CCDull;
+  return h ^ (h >> 29);
+}
+
+uint64_t pairKey(int u, int v) {
+  return u < v ? (uint64_t(uint32_t(u)) << 32) | uint32_t(v) : (uint64_t(uint32_t(v)) << 32) | uint32_t(u);
+}
+
+std::vector<int64_t> transposed(const TablePool::Entry &t) {
+  std::vector<int64_t> values(t.values.size());
+  for (int i = 0; i < t.rows; ++i)
+    for (int j = 0; j < t.columns; ++j)
+      values[size_t(j) * size_t(t.rows) + size_t(i)] = t.values[size_t(i) * size_t(t.columns) + size_t(j)];
+  return values;
+}
+
+} // namespace
+
+int TablePool::intern(int rows, int columns, std::vector<int64_t> values) {
+  uint64_t hash = mix(mix(0x9E3779B97F4A7C15ull, uint64_t(rows)), uint64_t(columns));
+  for (int64_t v : values)
+    hash = mix(hash, uint64_t(v));
+  auto [begin, end] = known.equal_range(hash);
+  for (auto it = begin; it != end; ++it) {
+    const Entry &entry = entries[size_t(it->second)];
+    if (entry.rows == rows && entry.columns == columns && entry.values == values)
+      return it->second;
+  }
+  Entry entry{rows, columns, std::move(values), false};
+  for (int64_t v : entry.values)
+    entry.hasForbidden |= v >= kInfinity;
+  int index = int(entries.size());
+  entries.push_back(std::move(entry));
+  known.emplace(hash, index);
+  return index;
+}
+
+WorkGraph::WorkGraph(const Problem &problem, int shift) {
+  auto scaled = [&](Cost c) { return c >= kForbidden ? kInfinity : c >> shift; };
+  limited = problem.memoryLimitBytes.has_value();
+  limitBytes = problem.memoryLimitBytes.value_or(0);
+  size_t n = problem.nodes.size();
+  nodes.resize(n);
+  incident.resize(n);
+  // Memory in use is largest where something begins, so those points suffice.
+  if (limited) {
+    for (const Node &node : problem.nodes)
+      if (!node.live.empty() && !node.memoryBytes.empty())
+        times.push_back(node.live.begin);
+    std::sort(times.begin(), times.end());
+    times.erase(std::unique(times.begin(), times.end()), times.end());
+  }
+  fixed.assign(times.size(), 0);
+  for (size_t u = 0; u < n; ++u) {
+    const Node &from = problem.nodes[u];
+    WorkNode &to = nodes[u];
+    for (Cost c : from.costs)
+      to.cost.push_back(scaled(c));
+    to.memory = from.memoryBytes;
+    to.memory.resize(to.cost.size(), 0);
+    if (limited && !from.live.empty() && !from.memoryBytes.empty()) {
+      to.begin = int(std::lower_bound(times.begin(), times.end(), from.live.begin) - times.begin());
+      to.end = int(std::lower_bound(times.begin(), times.end(), from.live.end) - times.begin());
+    }
+    if (to.begin >= to.end)
+      std::fill(to.memory.begin(), to.memory.end(), 0);
+  }
+  // One pool entry per (matrix, number of columns): parallel edges add up in addEdge.
+  std::map<std::pair<uint32_t, int>, int> interned;
+  for (const Edge &edge : problem.edges) {
+    int rows = choices(int(edge.u)), columns = choices(int(edge.v));
+    auto [it, fresh] = interned.try_emplace({edge.matrix, columns}, 0);
+    if (fresh) {
+      std::vector<int64_t> values;
+      values.reserve(problem.matrices[edge.matrix].size());
+      for (Cost c : problem.matrices[edge.matrix])
+        values.push_back(scaled(c));
+      it->second = pool.intern(rows, columns, std::move(values));
+    }
+    addEdge(int(edge.u), int(edge.v), it->second);
+  }
+}
+
+std::vector<int> &WorkGraph::liveEdges(int u) {
+  std::vector<int> &list = incident[size_t(u)];
+  list.erase(std::remove_if(list.begin(), list.end(), [&](int e) { return !edges[size_t(e)].alive; }),
+             list.end());
+  return list;
+}
+
+void WorkGraph::addEdge(int u, int v, int table) {
+  auto [it, fresh] = edgeOf.try_emplace(pairKey(u, v), int(edges.size()));
+  if (fresh) {
+    edges.push_back({u, v, table, true});
+    incident[size_t(u)].push_back(it->second);
+    incident[size_t(v)].push_back(it->second);
+    return;
+  }
+  WorkEdge &edge = edges[size_t(it->second)];
+  std::vector<int64_t> sum = edge.u == u ? pool[table].values : transposed(pool[table]);
+  const TablePool::Entry &old = pool[edge.table];
+  for (size_t i = 0; i < sum.size(); ++i)
+    sum[i] = addClamped(sum[i], old.values[i]);
+  edge.table = pool.intern(old.rows, old.columns, std::move(sum));
+}
+
+void WorkGraph::addEdge(int u, int v, std::vector<int64_t> values) {
+  addEdge(u, v, pool.intern(choices(u), choices(v), std::move(values)));
+}
+
+void WorkGraph::removeEdge(int edge) {
+  edges[size_t(edge)].alive = false;
+  edgeOf.erase(pairKey(edges[size_t(edge)].u, edges[size_t(edge)].v));
+}
+
+void WorkGraph::narrow(const std::vector<std::vector<int32_t>> &kept) {
+  // Equal lists get equal numbers, so that equal cuts of equal matrices are made once.
+  std::map<std::vector<int32_t>, int> numberOf;
+  std::vector<int> number(nodes.size(), -1);
+  for (size_t u = 0; u < nodes.size(); ++u)
+    if (!kept[u].empty())
+      number[u] = numberOf.try_emplace(kept[u], int(numberOf.size())).first->second;
+  std::map<std::tuple<int, int, int>, int> cut;
+  for (WorkEdge &edge : edges) {
+    int a = number[size_t(edge.u)], b = number[size_t(edge.v)];
+    if (!edge.alive || (a < 0 && b < 0))
+      continue;
+    auto [it, fresh] = cut.try_emplace({edge.table, a, b}, 0);
+    if (fresh) {
+      const TablePool::Entry &t = pool[edge.table];
+      const std::vector<int32_t> &rowList = kept[size_t(edge.u)], &columnList = kept[size_t(edge.v)];
+      int rows = a < 0 ? t.rows : int(rowList.size()), columns = b < 0 ? t.columns : int(columnList.size());
+      std::vector<int64_t> values;
+      values.reserve(size_t(rows) * size_t(columns));
+      for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < columns; ++j)
+          values.push_back(t.values[size_t(a < 0 ? i : rowList[size_t(i)]) * size_t(t.columns) +
+                                    size_t(b < 0 ? j : columnList[size_t(j)])]);
+      it->second = pool.intern(rows, columns, std::move(values));
+    }
+    edge.table = it->second;
+  }
+  for (size_t u = 0; u < nodes.size(); ++u) {
+    if (kept[u].empty())
+      continue;
+    WorkNode &node = nodes[u];
+    std::vector<int64_t> cost, memory;
+    for (int32_t i : kept[u]) {
+      cost.push_back(node.cost[size_t(i)]);
+      memory.push_back(node.memory[size_t(i)]);
+    }
+    node.cost = std::move(cost);
+    node.memory = std::move(memory);
+    undo.push_back({Undo::Kind::Narrow, int(u), {}, 1, kept[u]});
+  }
+}
+
+std::vector<int64_t> WorkGraph::roomLeft() const {
+  std::vector<int64_t> change(times.size() + 1, 0);
+  for (const WorkNode &node : nodes) {
+    if (!node.alive || node.begin >= node.end)
+      continue;
+    int64_t least = *std::min_element(node.memory.begin(), node.memory.end());
+    change[size_t(node.begin)] += least;
+    change[size_t(node.end)] -= least;
+  }
+  std::vector<int64_t> room(times.size());
+  int64_t used = 0;
+  for (size_t t = 0; t < times.size(); ++t) {
+    used += change[t];
+    room[t] = limitBytes - used - fixed[t];
+  }
+  return room;
+}
+
+void WorkGraph::restore(Assignment &choice) const {
+  for (size_t i = undo.size(); i-- > 0;) {
+    const Undo &step = undo[i];
+    int &target = choice[size_t(step.node)];
+    if (step.kind == Undo::Kind::Narrow) {
+      target = step.choice[size_t(target)];
+      continue;
+    }
+    size_t index = 0;
+    if (!step.neighbours.empty())
+      index = size_t(choice[size_t(step.neighbours[0])]);
+    if (step.neighbours.size() > 1)
+      index = index * size_t(step.secondChoices) + size_t(choice[size_t(step.neighbours[1])]);
+    target = step.choice[index];
+  }
+}
+
+} // namespace ampc::search

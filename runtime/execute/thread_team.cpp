@@ -1,0 +1,68 @@
+// Helpers sleep between kernels; the kernel itself bounds how long anyone waits.
+#include "runtime/execute/thread_team.h"
+
+#include <pthread.h>
+#include <sched.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace ampc {
+
+namespace {
+constexpr uint32_t teamSpinIterations = 1000;
+} // namespace
+
+void prepareDeviceThread(int pinnedCpu) {
+#if defined(__x86_64__)
+  _mm_setcsr(_mm_getcsr() | 0x8040); // flush to zero, denormals are zero
+#elif defined(__aarch64__)
+  uint64_t control;
+  asm volatile("mrs %0, fpcr" : "=r"(control));
+  asm volatile("msr fpcr, %0" ::"r"(control | uint64_t(1) << 24));
+#endif
+  if (pinnedCpu >= 0) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(size_t(pinnedCpu), &set);
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // best effort
+  }
+}
+
+ThreadTeam::ThreadTeam(uint32_t threads) : threads(threads) {
+  policy.spinIterations = threads <= std::thread::hardware_concurrency() ? teamSpinIterations : 10;
+  policy.deadline = std::chrono::hours(24); // waiting for work, not for a peer that might fail
+  for (uint32_t thread = 1; thread < threads; ++thread)
+    helpers.emplace_back([this, thread] { serve(thread); });
+}
+
+ThreadTeam::~ThreadTeam() {
+  stopping = true;
+  started.arrive(++round);
+  for (std::thread &helper : helpers)
+    helper.join();
+}
+
+void ThreadTeam::run(const std::function<void(uint32_t)> &work) {
+  current = &work;
+  const uint32_t target = ++round;
+  started.arrive(target);
+  work(0);
+  const std::atomic<bool> never{false};
+  finished.waitFor(target * (threads - 1), never, policy);
+}
+
+void ThreadTeam::serve(uint32_t thread) {
+  prepareDeviceThread(-1);
+  const std::atomic<bool> never{false};
+  for (uint32_t next = 1;; ++next) {
+    while (started.waitFor(next, never, policy) == WaitResult::TimedOut) {
+    }
+    if (stopping)
+      return;
+    (*current)(thread);
+    finished.arrive(next * (threads - 1));
+  }
+}
+
+} // namespace ampc

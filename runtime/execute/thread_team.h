@@ -1,0 +1,39 @@
+// The threads of one device: what every device thread sets up, and helpers that share the rows of a kernel.
+#pragma once
+
+#include "runtime/execute/waiting.h"
+
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace ampc {
+
+/// Flushes denormals to zero (f32 products with denormal inputs are many times slower), pins to a CPU unless
+/// it is negative.
+void prepareDeviceThread(int pinnedCpu);
+
+class ThreadTeam {
+public:
+  /// `threads` in all, the caller of `run` included.
+  explicit ThreadTeam(uint32_t threads);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam &) = delete;
+  ThreadTeam &operator=(const ThreadTeam &) = delete;
+
+  /// Calls work(0) ... work(threads - 1), each on its thread, and returns when all are done.
+  void run(const std::function<void(uint32_t thread)> &work);
+
+private:
+  void serve(uint32_t thread);
+
+  uint32_t threads;
+  const std::function<void(uint32_t)> *current = nullptr;
+  ArrivalCounter started, finished;
+  uint32_t round = 0;
+  std::atomic<bool> stopping{false};
+  WaitPolicy policy;
+  std::vector<std::thread> helpers;
+};
+
+} // namespace ampc

@@ -1,0 +1,72 @@
+// The table of library kernels: name -> who builds it.
+#include "runtime/kernels/library_kernels.h"
+
+#include "runtime/kernels/onednn_objects.h"
+
+#include <string_view>
+
+namespace ampc {
+
+namespace {
+struct Entry {
+  std::string_view name;
+  OneDnnKernelDraft (*draft)(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads);
+};
+constexpr Entry table[] = {
+    {"onednn.matmul", draftMatmul},           {"onednn.pack_matmul", draftPackMatmul},
+    {"onednn.convolution", draftConvolution}, {"onednn.pack_convolution", draftPackConvolution},
+    {"onednn.reorder", draftReorder},
+};
+
+plan::Status draftKernel(const plan::Kernel &kernel, uint32_t threads, OneDnnKernelDraft &draft) {
+  plan::Status error;
+  const OneDnn *library = openOneDnn(error);
+  if (!library)
+    return error;
+  for (const Entry &entry : table)
+    if (entry.name == kernel.symbol) {
+      OneDnnThreads scope(*library, threads); // scratch memory depends on it
+      OneDnnBuilder builder(*library);
+      if (!builder.error)
+        draft = entry.draft(builder, kernel, threads);
+      if (builder.error)
+        builder.error->fields.emplace_back("kernel", kernel.symbol);
+      return builder.error;
+    }
+  return plan::Error{plan::ErrorCode::Unsupported, "this runtime has no library kernel " + kernel.symbol};
+}
+} // namespace
+
+plan::Status libraryAvailable() {
+  plan::Status error;
+  openOneDnn(error);
+  return error;
+}
+
+plan::Status libraryKernelFacts(const plan::Kernel &kernel, LibraryKernelFacts &facts, uint32_t threads) {
+  OneDnnKernelDraft draft;
+  if (plan::Status error = draftKernel(kernel, threads, draft))
+    return error;
+  facts.packedBytes = draft.packedBytes;
+  facts.workspaceBytes = draft.kernel->workspaceBytes();
+  facts.implementation = draft.kernel->implementation();
+  // "ref:any", "simple:any" for reorders.
+  facts.isReference = facts.implementation.find("ref") != std::string::npos;
+  return {};
+}
+
+uint64_t libraryPackedBytes(const plan::Kernel &kernel) {
+  LibraryKernelFacts facts;
+  return libraryKernelFacts(kernel, facts) ? 0 : facts.packedBytes;
+}
+
+plan::Status createLibraryKernel(const plan::Kernel &kernel, uint32_t threads,
+                                 std::unique_ptr<LibraryKernel> &result) {
+  OneDnnKernelDraft draft;
+  if (plan::Status error = draftKernel(kernel, threads, draft))
+    return error;
+  result = std::move(draft.kernel);
+  return {};
+}
+
+} // namespace ampc

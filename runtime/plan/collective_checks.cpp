@@ -1,0 +1,189 @@
+// Collectives of all ranks, walked side by side: one order on all members of a group, moves inside the
+// buffers.
+#include "runtime/plan/plan_checks.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace ampc::plan {
+
+namespace {
+bool isCollective(StepKind kind) {
+  return kind != StepKind::Launch && kind != StepKind::Copy && kind != StepKind::Wait;
+}
+
+bool combines(StepKind kind) { return kind == StepKind::AllReduce || kind == StepKind::ReduceScatter; }
+
+Error invalid(std::string message, const Communication &communication) {
+  return {ErrorCode::Invalid,
+          "the plan is inconsistent: " + std::move(message),
+          {{"op", std::string(name(communication.kind))}, {"axes", communication.axes}}};
+}
+
+/// What holds for a communication whoever executes it.
+Status checkCommunication(const Plan &plan, const Communication &communication,
+                          std::vector<uint32_t> &lastSeen, uint32_t mark) {
+  if (!isCollective(communication.kind))
+    return invalid("a communication has the kind of a local step", communication);
+  size_t members = communication.groups.empty() ? 0 : communication.groups[0].size();
+  if (members == 0)
+    return invalid("a communication has no members", communication);
+  for (const auto &group : communication.groups) {
+    if (group.size() != members)
+      return invalid("the groups of a communication differ in size", communication);
+    for (uint32_t rank : group) {
+      if (rank >= plan.ranks.size() || lastSeen[rank] == mark)
+        return invalid("a rank of a communication does not exist or takes part twice", communication);
+      lastSeen[rank] = mark;
+    }
+  }
+  if (combines(communication.kind) && communication.reduction == Reduction::None)
+    return invalid("a communication that combines has no reduction", communication);
+  if (communication.elements < 0 || communication.elements > (int64_t(1) << 48) ||
+      (communication.kind == StepKind::AllReduce && !communication.moves.empty()))
+    return invalid("an all_reduce has an impossible number of elements, or moves", communication);
+  for (const Move &move : communication.moves)
+    if (move.sourceMember >= members || move.targetMember >= members || rangeOf(move).overflows)
+      return invalid("a move names a member that does not exist, or has impossible counts or strides",
+                     communication);
+  return {};
+}
+
+/// Do the two buffers of one rank share bytes?
+bool overlap(const Buffer &a, const Buffer &b) {
+  bool byIndex = a.space == Space::Blob || a.space == Space::Input || a.space == Space::Output;
+  return a.space == b.space && a.space != Space::None && (!byIndex || a.index == b.index) && a.sizeBytes &&
+         b.sizeBytes && a.offsetBytes < b.offsetBytes + b.sizeBytes &&
+         b.offsetBytes < a.offsetBytes + a.sizeBytes;
+}
+
+struct Walk {
+  const Plan &plan;
+  ProgramRole role;
+  std::vector<std::vector<uint32_t>> sequence = {}; // per rank: its collective steps
+  std::vector<size_t> position = {};
+  std::unordered_map<uint64_t, uint32_t> arrivals = {}; // communication and group -> members that stand there
+  std::vector<std::vector<MoveRange>> ranges = {};      // per communication, made when first needed
+
+  const Program &program(uint32_t rank) const {
+    const RankTable &table = plan.ranks[rank];
+    return plan.programs[role == ProgramRole::Init ? table.initProgram : table.forwardProgram];
+  }
+  const Step &current(uint32_t rank) const { return program(rank).steps[sequence[rank][position[rank]]]; }
+
+  Error fail(uint32_t rank, std::string message) const {
+    const Step &step = current(rank);
+    return {ErrorCode::Invalid,
+            "the plan is inconsistent: " + std::move(message),
+            {{"rank", std::to_string(rank)},
+             {"program", program(rank).name},
+             {"step", step.name},
+             {"op", std::string(name(step.kind))},
+             {"nodes", step.nodes}}};
+  }
+
+  /// All members stand at the communication: their buffers against its moves.
+  Status checkMembers(const Communication &communication, const std::vector<uint32_t> &group) {
+    const uint64_t elementBytes = bitWidth(communication.type) / 8;
+    auto elements = [&](const std::vector<Buffer> &buffers) {
+      return buffers.empty() ? uint64_t(0) : buffers[0].sizeBytes / elementBytes;
+    };
+    for (uint32_t rank : group) {
+      const Step &step = current(rank);
+      bool both = !step.reads.empty() && !step.writes.empty();
+      if (communication.kind == StepKind::AllReduce) {
+        if (elements(step.reads) < uint64_t(communication.elements) ||
+            elements(step.writes) < uint64_t(communication.elements))
+          return fail(rank, "a buffer is smaller than the communication");
+        if (both && overlap(step.reads[0], step.writes[0]) &&
+            (step.reads[0].offsetBytes != step.writes[0].offsetBytes))
+          return fail(rank, "source and target of an all_reduce overlap without being the same");
+      } else if (both && overlap(step.reads[0], step.writes[0])) {
+        return fail(rank, "source and target of a collective overlap");
+      }
+    }
+    auto &moveRanges = ranges[uint32_t(&communication - plan.communications.data())];
+    if (moveRanges.empty())
+      for (const Move &move : communication.moves)
+        moveRanges.push_back(rangeOf(move));
+    for (size_t i = 0; i < moveRanges.size(); ++i) {
+      const Move &move = communication.moves[i];
+      const MoveRange &range = moveRanges[i];
+      if (range.isEmpty)
+        continue;
+      uint32_t source = group[move.sourceMember], target = group[move.targetMember];
+      if (range.sourceFirst < 0 || uint64_t(range.sourceLast) >= elements(current(source).reads))
+        return fail(source, "a move reads outside the source of a collective");
+      const uint64_t targetElements = elements(current(target).writes);
+      if (range.targetFirst < 0 || uint64_t(range.targetLast) >= targetElements ||
+          uint64_t(range.elements) > targetElements)
+        return fail(target, "a move writes outside the target of a collective");
+    }
+    return {};
+  }
+
+  Status run() {
+    const auto numRanks = uint32_t(plan.ranks.size());
+    sequence.resize(numRanks);
+    position.assign(numRanks, 0);
+    ranges.resize(plan.communications.size());
+    std::vector<uint32_t> ready; // ranks that have come to their next collective
+    for (uint32_t rank = 0; rank < numRanks; ++rank) {
+      const Program &steps = program(rank);
+      for (uint32_t i = 0; i < steps.steps.size(); ++i)
+        if (isCollective(steps.steps[i].kind))
+          sequence[rank].push_back(i);
+      ready.push_back(rank);
+    }
+    while (!ready.empty()) {
+      uint32_t rank = ready.back();
+      ready.pop_back();
+      if (position[rank] == sequence[rank].size())
+        continue;
+      uint32_t index = current(rank).communication;
+      const Communication &communication = plan.communications[index];
+      auto member = findMember(communication, rank);
+      if (!member)
+        return fail(rank, "a rank executes a communication in which it takes no part");
+      const auto &group = communication.groups[member->first];
+      if (++arrivals[uint64_t(index) << 32 | member->first] < group.size())
+        continue;
+      arrivals[uint64_t(index) << 32 | member->first] = 0;
+      if (Status error = checkMembers(communication, group))
+        return error;
+      for (uint32_t other : group) {
+        ++position[other];
+        ready.push_back(other);
+      }
+    }
+    for (uint32_t rank = 0; rank < numRanks; ++rank)
+      if (position[rank] != sequence[rank].size())
+        return fail(rank,
+                    "a rank would wait forever, because other members of the group come in another order");
+    return {};
+  }
+};
+} // namespace
+
+std::optional<std::pair<uint32_t, uint32_t>> findMember(const Communication &communication, uint32_t rank) {
+  for (uint32_t g = 0; g < communication.groups.size(); ++g) {
+    const auto &group = communication.groups[g];
+    auto found = std::find(group.begin(), group.end(), rank);
+    if (found != group.end())
+      return std::pair(g, uint32_t(found - group.begin()));
+  }
+  return std::nullopt;
+}
+
+Status checkCollectives(const Plan &plan) {
+  std::vector<uint32_t> lastSeen(plan.ranks.size(), UINT32_MAX);
+  for (uint32_t i = 0; i < plan.communications.size(); ++i)
+    if (Status error = checkCommunication(plan, plan.communications[i], lastSeen, i))
+      return error;
+  for (ProgramRole role : {ProgramRole::Init, ProgramRole::Forward})
+    if (Status error = Walk{plan, role}.run())
+      return error;
+  return {};
+}
+
+} // namespace ampc::plan

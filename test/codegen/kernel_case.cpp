@@ -1,0 +1,155 @@
+// The comparison of compiled kernels with the reference evaluation.
+#include "test/codegen/kernel_case.h"
+#include "ir/dialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ADT/DenseMap.h"
+
+#include <cmath>
+#include <dlfcn.h>
+#include <random>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace ampc::test {
+
+LoadedLibrary::LoadedLibrary(const std::vector<char> &bytes) {
+  int file = memfd_create("kernels", 0);
+  if (file < 0 || write(file, bytes.data(), bytes.size()) != ssize_t(bytes.size())) {
+    error = "cannot write the library to memory";
+    return;
+  }
+  handle = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle)
+    error = dlerror();
+  close(file);
+}
+
+LoadedLibrary::~LoadedLibrary() {
+  if (handle)
+    dlclose(handle);
+}
+
+KernelFunction *LoadedLibrary::find(const std::string &symbol) const {
+  return handle ? reinterpret_cast<KernelFunction *>(dlsym(handle, symbol.c_str())) : nullptr;
+}
+
+std::string kernelText(const std::string &arguments, const std::string &results, const std::string &body) {
+  return "module { func.func @kernel(" + arguments + ") -> (" + results + ") {\n" + body + "\n} }";
+}
+
+static mlir::func::FuncOp kernelOf(mlir::ModuleOp module) {
+  return module.lookupSymbol<mlir::func::FuncOp>("kernel");
+}
+
+std::vector<HostTensor> randomInputs(mlir::ModuleOp module, const InputSpec &spec) {
+  std::mt19937_64 generator(spec.seed);
+  std::vector<HostTensor> inputs;
+  for (mlir::Value argument : kernelOf(module).getArguments()) {
+    HostTensor tensor(typeOf(argument));
+    for (int64_t k = 0; k < tensor.type.numElements(); ++k) {
+      if (isFloat(tensor.type.type))
+        tensor.setReal(k, std::uniform_real_distribution<double>(spec.low, spec.high)(generator));
+      else if (tensor.type.type == DataType::Bool)
+        tensor.setInteger(k, int64_t(generator() % 2));
+      else
+        tensor.setInteger(k, int64_t(generator() % uint64_t(spec.integerLimit)));
+    }
+    inputs.push_back(std::move(tensor));
+  }
+  return inputs;
+}
+
+llvm::Expected<std::vector<HostTensor>> evaluateKernel(mlir::ModuleOp module,
+                                                       const std::vector<HostTensor> &inputs) {
+  mlir::func::FuncOp function = kernelOf(module);
+  llvm::DenseMap<mlir::Value, HostTensor> values;
+  for (auto [argument, input] : llvm::zip(function.getArguments(), inputs))
+    values[argument] = input;
+  std::vector<HostTensor> results;
+  for (mlir::Operation &op : function.getBody().front()) {
+    std::vector<HostTensor> operands;
+    for (mlir::Value operand : op.getOperands())
+      operands.push_back(values.lookup(operand));
+    if (mlir::isa<mlir::func::ReturnOp>(op))
+      return operands;
+    llvm::Expected<std::vector<HostTensor>> result = evaluate(instanceOf(&op), operands);
+    if (!result)
+      return result.takeError();
+    values[op.getResult(0)] = std::move((*result)[0]);
+  }
+  return results;
+}
+
+// Rounding to the result type costs up to half a unit in its last place, on top of the tolerance.
+static double typeTolerance(DataType type) {
+  return type == DataType::BF16 ? 1.6e-2 : type == DataType::F16 ? 2e-3 : 0;
+}
+
+static std::string compare(const HostTensor &expected, const HostTensor &actual, double tolerance) {
+  double scale = 0;
+  DataType type = expected.type.type;
+  for (int64_t k = 0; k < expected.type.numElements(); ++k)
+    if (isFloat(type) && std::isfinite(expected.real(k)))
+      scale = std::max(scale, std::fabs(expected.real(k)));
+  for (int64_t k = 0; k < expected.type.numElements(); ++k) {
+    bool same;
+    if (isFloat(type)) {
+      double e = expected.real(k), a = actual.real(k);
+      double limit =
+          tolerance * std::max(std::fabs(e), 1e-2 * scale) + typeTolerance(type) * std::fabs(e) + 1e-30;
+      same = std::isnan(e) ? std::isnan(a) : e == a || std::fabs(e - a) <= limit;
+    } else {
+      same = expected.integer(k) == actual.integer(k);
+    }
+    if (!same)
+      return "element " + std::to_string(k) + " of " + std::to_string(expected.type.numElements()) + " is " +
+             std::to_string(actual.real(k)) + ", expected " + std::to_string(expected.real(k));
+  }
+  return "";
+}
+
+void checkKernel(const std::string &text, const InputSpec &spec, double tolerance,
+                 const TargetOptions &options) {
+  SCOPED_TRACE(text);
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  loadDialects(context);
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  ASSERT_TRUE(module);
+  std::vector<HostTensor> inputs = randomInputs(*module, spec);
+  llvm::Expected<std::vector<HostTensor>> expected = evaluateKernel(*module, inputs);
+  ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
+
+  llvm::Expected<KernelLibrary> library = compileKernels(KernelRequest{"k", text}, options, 1);
+  ASSERT_TRUE(bool(library)) << llvm::toString(library.takeError());
+  LoadedLibrary loaded(library->sharedObject);
+  KernelFunction *kernel = loaded.find("k");
+  ASSERT_TRUE(kernel) << loaded.error;
+
+  // Bytes around every result show a store outside it.
+  constexpr size_t guard = 64;
+  std::vector<void *> buffers;
+  for (HostTensor &input : inputs)
+    buffers.push_back(input.bytes.data());
+  std::vector<std::vector<char>> results;
+  for (const HostTensor &result : *expected) {
+    results.emplace_back(result.bytes.size() + 2 * guard, char(0x5a));
+    buffers.push_back(results.back().data() + guard);
+  }
+  std::vector<char> workspace(library->kernels[0].workspaceBytes + 64);
+  void *aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(workspace.data()) + 63) / 64 * 64);
+  kernel(buffers.data(), nullptr, aligned, 0, 0);
+
+  for (size_t r = 0; r < results.size(); ++r) {
+    HostTensor actual((*expected)[r].type);
+    std::memcpy(actual.bytes.data(), results[r].data() + guard, actual.bytes.size());
+    EXPECT_EQ(compare((*expected)[r], actual, tolerance), "") << "result " << r;
+    for (size_t k = 0; k < guard; ++k) {
+      ASSERT_EQ(results[r][k], char(0x5a)) << "store before result " << r;
+      ASSERT_EQ(results[r][results[r].size() - 1 - k], char(0x5a)) << "store after result " << r;
+    }
+  }
+}
+
+} // namespace ampc::test

@@ -1,0 +1,157 @@
+"""Runs the plain-tensor node tests of the onnx package and compares with the expected outputs: through the reference
+evaluation (evaluate_model) or through the whole compiler and runtime (ampc run).
+
+  node_tests.py --tool build/bin/evaluate_model [--shardings]
+  node_tests.py --ampc build/bin/ampc [--devices N] [--strategy S] [--jobs J]
+    [--match TEXT] [--part K/M] [--cases FOLDER] [--least PERCENT] [--passed FILE] [--verbose]
+
+Exit 0 if nothing is wrong, fails or crashes and at least PERCENT pass. What is not supported must be refused with a
+code of ours."""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import node_cases
+
+
+def run_tool(command, folders, work):
+    """Name -> (status, detail). A crash or hang is pinned to the case it happened in; the rest goes on."""
+    results = {}
+    pending = list(folders)
+    while pending:
+        listing = pathlib.Path(work) / "cases.txt"
+        listing.write_text("".join(f"{folder}\n" for folder in pending))
+        try:
+            process = subprocess.run([*command, str(listing)], capture_output=True, timeout=1800)
+            text, why = process.stdout.decode(), f"exit {process.returncode}: {process.stderr.decode()[-300:]}"
+        except subprocess.TimeoutExpired as expired:
+            text, why = (expired.stdout or b"").decode(), "time limit"
+        for line in text.splitlines():
+            name, _, rest = line.partition(" ")
+            status, _, detail = rest.partition(" ")
+            results[name] = (status, detail) if status else ("crashed", " ".join(why.split()))
+        done = set(results)
+        rest = [folder for folder in pending if folder.name not in done]
+        if len(rest) == len(pending):
+            raise SystemExit(f"{command[0]} does not run: {why}")
+        pending = rest
+    return results
+
+
+def tolerance_of(folder):
+    for line in (folder / "manifest.txt").read_text().splitlines():
+        if line.startswith("tolerance "):
+            return tuple(map(float, line.split()[1:]))
+    return 1e-3, 1e-7
+
+
+def difference(folder, number, expected, got):
+    """Empty if equal; the same tolerance as evaluate_model's."""
+    a, b = numpy_helper.to_array(got), numpy_helper.to_array(expected)
+    if got.data_type != expected.data_type or a.shape != b.shape:
+        return f"output {number} is {got.data_type} {a.shape} instead of {expected.data_type} {b.shape}"
+    relative, absolute = tolerance_of(folder)
+    if a.dtype.kind in "biu":
+        return "" if np.array_equal(a, b) else f"output {number} differs"
+    relative = max(relative, {TensorProto.BFLOAT16: 2e-2, TensorProto.FLOAT16: 3e-3}.get(expected.data_type, 0))
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    finite = np.abs(b[np.isfinite(b)])
+    absolute = max(absolute, 1e-6 * finite.max(initial=0))
+    close = np.isclose(a, b, rtol=relative, atol=absolute, equal_nan=True)
+    if close.all():
+        return ""
+    at = tuple(int(k) for k in np.argwhere(~close)[0])
+    return f"output {number}{list(at)} is {a[at]} instead of {b[at]}"
+
+
+def run_ampc(command, folder):
+    """(status, detail) of one case through `ampc run`."""
+    with tempfile.TemporaryDirectory() as work:
+        arguments = [*command, str(folder / "model.onnx"), "--inputs", str(folder / "test_data_set_0"), "--output-dir", work,
+                     "--output-format", "pb", "--quiet"]
+        try:
+            process = subprocess.run(arguments, capture_output=True, timeout=120)
+        except subprocess.TimeoutExpired:
+            return "failed", "time limit"
+        message = " ".join(process.stderr.decode(errors="replace").split())[:300]
+        if process.returncode == 4:
+            return "refused", message
+        if process.returncode:
+            return ("crashed" if process.returncode < 0 else "failed"), f"exit {process.returncode}: {message}"
+        expected = sorted((folder / "test_data_set_0").glob("output_*.pb"), key=lambda f: int(f.stem.split("_")[1]))
+        for number, file in enumerate(expected):
+            produced = pathlib.Path(work) / f"output_{number}.pb"
+            if not produced.exists():
+                return "wrong", f"output {number} is missing"
+            text = difference(folder, number, onnx.load_tensor(file), onnx.load_tensor(produced))
+            if text:
+                return "wrong", text
+    return "pass", ""
+
+
+def run_all_ampc(options, folders):
+    command = [os.path.abspath(options.ampc), "run", "--devices", str(options.devices), "--strategy", options.strategy]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        return dict(zip((f.name for f in folders), pool.map(lambda f: run_ampc(command, f), folders)))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tool", help="evaluate_model")
+    parser.add_argument("--ampc")
+    parser.add_argument("--devices", type=int, default=1)
+    parser.add_argument("--strategy", default="auto")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--match", default="")
+    parser.add_argument("--part", default="1/1", help="K/M: every M-th case, starting with the K-th")
+    parser.add_argument("--shardings", action="store_true", help="every operator under every sharding of one loop too")
+    parser.add_argument("--cases", help="keep the cases in this folder; reuse it if it exists")
+    parser.add_argument("--least", type=float, default=0, help="percentage that must pass")
+    parser.add_argument("--passed", help="write the names of passing cases; if the file exists, run only those in it")
+    parser.add_argument("--verbose", action="store_true", help="one line per case that does not pass")
+    options = parser.parse_args()
+    if bool(options.tool) == bool(options.ampc):
+        parser.error("exactly one of --tool and --ampc is needed")
+    with tempfile.TemporaryDirectory() as work:
+        root = pathlib.Path(options.cases or work + "/cases")
+        if root.exists():
+            folders = sorted(f for f in root.iterdir() if options.match in f.name and (f / "manifest.txt").exists())
+        else:
+            folders = sorted(node_cases.write_all(root, options.match))
+        only = pathlib.Path(options.passed) if options.passed else None
+        if only and only.exists():
+            names = set(only.read_text().split())
+            folders = [f for f in folders if f.name in names]
+        part, parts = map(int, options.part.split("/"))
+        folders = folders[part - 1::parts]
+        if options.tool:
+            results = run_tool([options.tool] + ["--shardings"] * options.shardings, folders, work)
+        else:
+            results = run_all_ampc(options, folders)
+    if only and not only.exists():
+        only.write_text("".join(f"{name}\n" for name, (status, _) in sorted(results.items()) if status == "pass"))
+    counts = collections.Counter(status for status, _ in results.values())
+    for name, (status, detail) in sorted(results.items()):
+        if status in ("wrong", "failed", "crashed") or (options.verbose and status != "pass"):
+            print(f"{status:8} {name}: {detail}")
+    bound = sum(status == "pass" and detail.startswith("bound") for status, detail in results.values())
+    share = 100 * counts["pass"] / max(len(results), 1)
+    print(f"{counts['pass']} of {len(results)} pass ({share:.1f} %; {bound} with inputs bound to values), " +
+          ", ".join(f"{counts[status]} {status}" for status in ("refused", "wrong", "failed", "crashed")))
+    bad = counts["wrong"] + counts["failed"] + counts["crashed"]
+    return 1 if bad or share < options.least else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+// Memory of plans: arenas added up, mapped weights counted once.
+#include "cost_model/memory.h"
+
+#include <gtest/gtest.h>
+
+using namespace ampc;
+using namespace ampc::cost;
+
+namespace {
+
+plan::Plan twoRanksThatShareWeights() {
+  plan::Plan plan;
+  plan.programs.resize(2);
+  plan::Step step;
+  step.name = "product";
+  step.reads.push_back({plan::Space::Blob, 0, 0, 600});
+  step.reads.push_back({plan::Space::Blob, 1, 0, 400});
+  plan.programs[1].steps = {step, step}; // reading twice maps once
+  plan.ranks.resize(2);
+  for (uint32_t rank = 0; rank < 2; ++rank) {
+    plan.ranks[rank].forwardProgram = 1;
+    plan.ranks[rank].activationBytes = 100 + rank;
+    plan.ranks[rank].persistentBytes = 20;
+    plan.ranks[rank].stateBytes = 3;
+    plan.ranks[rank].blobs = {{0, 0}, {1, rank * 400}}; // blob 0 replicated, blob 1 halved
+  }
+  return plan;
+}
+
+TEST(Memory, addsArenasAndMapsWeightsOnce) {
+  const MemoryReport report = memoryOf(twoRanksThatShareWeights());
+  ASSERT_EQ(report.ranks.size(), 2u);
+  EXPECT_EQ(report.ranks[0].totalBytes, 123u);
+  EXPECT_EQ(report.ranks[1].totalBytes, 124u);
+  EXPECT_EQ(report.peakRank, 1u);
+  EXPECT_EQ(report.peakBytes, 124u);
+  EXPECT_EQ(report.ranks[0].mappedBytes, 1000u);
+  EXPECT_EQ(report.mappedBytes, 1400u);
+}
+
+TEST(Memory, namesRanksThatDoNotFit) {
+  ClusterError error;
+  const Cluster cpus = presetCluster("cpux2", error).value(), cards = presetCluster("h100x2", error).value();
+  const MemoryReport report = memoryOf(twoRanksThatShareWeights());
+  EXPECT_TRUE(shortagesOf(report, cpus).empty());
+  const auto shortages = shortagesOf(report, cpus, 123);
+  ASSERT_EQ(shortages.size(), 1u);
+  EXPECT_EQ(shortages[0].rank, 1u);
+  EXPECT_EQ(shortages[0].neededBytes, 124u);
+  EXPECT_EQ(shortages[0].availableBytes, 123u);
+  EXPECT_EQ(shortagesOf(report, cards, 1000).size(), 2u); // weights have to be copied there
+}
+
+TEST(Memory, emptyPlan) { EXPECT_EQ(memoryOf(plan::Plan()).peakBytes, 0u); }
+
+} // namespace

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Partitioned models against ONNX Runtime: every model, number of devices and strategy is compiled, executed and
+compared. Prints a line per model and number of devices, and "N passed, N failed" at the end.
+
+    run_models.py                     small variants, a fixed sample of the combinations
+    run_models.py --full              everything
+    run_models.py --models bert,cnn --devices 2,4 --strategies auto,random:1
+"""
+
+import argparse
+import itertools
+import os
+import random
+import sys
+import tempfile
+import time
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [FOLDER, os.path.join(os.path.dirname(FOLDER), "models")]
+import generate
+import onnx
+import real_models
+from ampc_command import Failed, compile_plan, run_plan
+from reference import MOST_INPUT_SETS, TOLERANCE, Reference
+
+DEVICES = [1, 2, 3, 4, 8]
+STRATEGIES = ["auto", "data", "tensor", "pipeline"] + [f"random:{seed}" for seed in range(1, 6)]
+GENERATED = [name for name in generate.MODELS if name != "random"]
+
+
+class Case:
+    """A model file, the options that pin it, and its reference (made on first use)."""
+
+    def __init__(self, name, make, shapes=None, values=None, states=None):
+        self.name, self.make = name, make
+        self.shapes, self.values, self.states = shapes or {}, values or {}, states or {}
+        self.path = self.reference = None
+
+    def options(self):
+        result = []
+        for name, shape in self.shapes.items():
+            result += ["--shape", f"{name}={'x'.join(map(str, shape))}"]
+        for name, value in self.values.items():
+            result += ["--value", f"{name}={value}"]
+        for name, output in self.states.items():
+            result += ["--state", f"{name}={output}"]
+        return result
+
+    def prepare(self, folder):
+        if self.reference:
+            return
+        model = self.make()
+        self.path = model
+        if not isinstance(model, str):
+            self.path = os.path.join(folder, self.name + ".onnx")
+            onnx.save(model, self.path)
+        drawn = {name: draw for (model, name), draw in real_models.DRAWN.items() if model == self.name}
+        self.reference = Reference(self.path, self.shapes, self.values, drawn=drawn,
+                                   most_sets=3 if self.name.startswith("random-") else MOST_INPUT_SETS)
+
+
+def all_cases(variant, random_graphs):
+    cases = [Case(name, lambda name=name: generate.make_model(name, variant)) for name in GENERATED]
+    for seed in range(random_graphs):
+        cases.append(Case(f"random-{seed}", lambda seed=seed: generate.make_model("random", seed=seed)))
+    for name, path, shapes, values, states in real_models.trained_models():
+        cases.append(Case(name, lambda path=path: path, shapes, values, states))
+    for path in real_models.light_paths():
+        name = os.path.basename(path)[:-len(".onnx")].replace("_", "-")
+        cases.append(Case(name, lambda path=path: real_models.with_random_weights(path)))
+    return cases
+
+
+def check(case, devices, strategy, folder):
+    """"ok", or what is wrong."""
+    plan = os.path.join(folder, f"{case.name}-{devices}-{strategy.replace(':', '-')}.plan")
+    try:
+        case.prepare(folder)
+        summary = compile_plan(case.path, plan, "--devices", devices, "--strategy", strategy, *case.options())
+        if strategy.startswith("random"):
+            idle = [device["id"] for device in summary["devices"] if device["ops"] == 0]
+            if idle:
+                return f"devices {idle} have nothing to do"
+        results = [run_plan(plan, {name: value for name, value in inputs.items() if name not in case.values}, folder)
+                   for inputs in case.reference.input_sets]
+        error = case.reference.largest_error(results)
+        return "ok" if error < TOLERANCE else f"error {error:.2g}"
+    except Failed as failure:
+        return str(failure)
+    finally:
+        if os.path.exists(plan):
+            os.remove(plan)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="all combinations; `random` graphs: 500")
+    parser.add_argument("--part", default="1/1", metavar="K/M", help="every M-th combination, starting with the K-th")
+    parser.add_argument("--variant", choices=["small", "full"], default="small")
+    parser.add_argument("--models", help="names, comma separated; a name may end in *")
+    parser.add_argument("--devices", help="numbers, comma separated")
+    parser.add_argument("--strategies", help="comma separated")
+    parser.add_argument("--random-graphs", type=int, default=None)
+    parser.add_argument("--sample", type=int, default=6, help="combinations per model without --full")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    return parser.parse_args()
+
+
+def chosen(arguments):
+    """(case, devices, strategy) in order of the cases."""
+    graphs = arguments.random_graphs if arguments.random_graphs is not None else 500 if arguments.full else 20
+    cases = all_cases(arguments.variant, graphs)
+    if arguments.models:
+        patterns = arguments.models.split(",")
+        cases = [case for case in cases
+                 if any(case.name == p or (p.endswith("*") and case.name.startswith(p[:-1])) for p in patterns)]
+    devices = [int(n) for n in arguments.devices.split(",")] if arguments.devices else DEVICES
+    strategies = arguments.strategies.split(",") if arguments.strategies else STRATEGIES
+    picks = random.Random(arguments.seed)
+    work = []
+    for case in cases:
+        own = [s for s in strategies if not case.name.startswith("random-") or s.startswith("random")
+               or arguments.strategies]
+        # One device leaves nothing to decide: one strategy is enough.
+        pairs = [(n, s) for n, s in itertools.product(devices, own) if n > 1 or s == own[0]]
+        if not arguments.full and not (arguments.devices and arguments.strategies):
+            count = 1 if case.name.startswith("random-") else arguments.sample
+            pairs = sorted(picks.sample(pairs, min(count, len(pairs))))
+        work += [(case, n, s) for n, s in pairs]
+    part, parts = map(int, arguments.part.split("/"))
+    return work[part - 1::parts]
+
+
+def main():
+    arguments = parse_arguments()
+    passed = failed = 0
+    begin = time.time()
+    with tempfile.TemporaryDirectory(prefix="ampc-e2e-") as folder:
+        work = chosen(arguments)
+        for (case, devices), group in itertools.groupby(work, key=lambda item: (item[0], item[1])):
+            results = [(strategy, check(case, devices, strategy, folder)) for _, _, strategy in group]
+            good = [strategy for strategy, result in results if result == "ok"]
+            passed += len(good)
+            failed += len(results) - len(good)
+            print(f"{case.name:24} {devices} devices  ok: {' '.join(good) if good else '-'}", flush=True)
+            for strategy, result in results:
+                if result != "ok":
+                    print(f"    FAILED {case.name} --devices {devices} --strategy {strategy}: {result}", flush=True)
+    print(f"models: {time.time() - begin:.0f} s")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

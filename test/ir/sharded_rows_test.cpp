@@ -1,0 +1,158 @@
+// Every row under every sharding of one of its loops: the shards' results, put together, are the unsharded
+// result. This is what a rule promises: that instances with local shapes compute the local part.
+#include "ir/dialect.h"
+#include "ir/op_table.h"
+#include "ir/sharded_evaluation.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+#include <random>
+
+namespace ampc {
+namespace {
+
+using Shape = std::vector<int64_t>;
+
+/// A row with attributes and operand types; operands of integer type hold indices below `indexBound`.
+struct Sample {
+  const char *row;
+  std::vector<TensorType> operands;
+  std::vector<std::pair<const char *, Shape>> attributes; // one number: integer, otherwise a list
+  std::vector<std::pair<const char *, const char *>> strings = {};
+  int64_t indexBound = 3;
+};
+
+// Attributes that are lists even when they have one entry.
+bool isList(const std::string &name) {
+  for (const char *known : {"perm", "shape", "starts", "steps", "pads", "repeats", "image_shape",
+                            "block_shape", "dilations", "strides", "axes"})
+    if (name == known)
+      return true;
+  return false;
+}
+
+TensorType f32(Shape shape) { return {DataType::F32, std::move(shape)}; }
+TensorType i64(Shape shape) { return {DataType::I64, std::move(shape)}; }
+
+std::vector<Sample> samples() {
+  return {
+      {"transpose", {f32({3, 4, 5})}, {{"perm", {2, 0, 1}}}},
+      {"reshape", {f32({4, 6, 10})}, {{"shape", {4, 3, 2, 10}}}},
+      {"reshape", {f32({4, 3, 2, 10})}, {{"shape", {12, 20}}}},
+      {"reshape", {f32({4, 6})}, {{"shape", {6, 4}}}},
+      {"reshape", {f32({1, 5, 1, 6})}, {{"shape", {5, 1, 2, 3, 1}}}},
+      {"expand", {f32({3, 1, 5})}, {{"shape", {2, 3, 4, 5}}}},
+      {"tile", {f32({3, 4})}, {{"repeats", {2, 3}}}},
+      {"repeat", {f32({3, 1, 4})}, {{"repeats", {2, 3, 1}}}},
+      {"slice", {f32({5, 6, 7})}, {{"starts", {0, 5, 1}}, {"steps", {1, -2, 1}}, {"shape", {5, 3, 4}}}},
+      {"concat", {f32({2, 3, 4}), f32({2, 1, 4}), f32({2, 5, 4})}, {{"axis", {1}}}},
+      {"pad", {f32({3, 4, 5})}, {{"pads", {0, 1, -1, 0, 2, 3}}}},
+      {"pad", {f32({3, 4, 5}), f32({})}, {{"pads", {0, 1, -1, 0, 2, 3}}}},
+      {"pad_by_index", {f32({3, 4, 5})}, {{"pads", {0, 7, -1, 0, 9, 3}}}, {{"mode", "reflect"}}},
+      {"pad_by_index", {f32({3, 4, 5})}, {{"pads", {0, 1, -1, 0, 2, 3}}}, {{"mode", "edge"}}},
+      {"pad_by_index", {f32({3, 4, 5})}, {{"pads", {0, 1, -1, 0, 2, 3}}}, {{"mode", "wrap"}}},
+      {"gather", {f32({4, 3, 5}), i64({2, 6})}, {{"axis", {1}}}},
+      {"gather_elements", {f32({4, 3, 5}), i64({4, 7, 5})}, {{"axis", {1}}}},
+      {"gather_elements", {f32({4, 3, 5}), i64({2, 7, 5})}, {{"axis", {1}}}},
+      {"gather_nd", {f32({4, 3, 5}), i64({4, 6, 1})}, {{"batch_dims", {1}}}},
+      {"gather_nd", {f32({3, 3, 5}), i64({4, 2})}, {{"batch_dims", {0}}}},
+      {"one_hot", {i64({4, 3}), f32({2})}, {{"axis", {1}}, {"depth", {5}}}},
+      {"trilu", {f32({3, 4, 5}), i64({})}, {{"upper", {1}}}},
+      {"reverse_sequence", {f32({4, 3, 5}), i64({3})}, {{"time_axis", {0}}, {"batch_axis", {1}}}},
+      {"window_update", {f32({4, 6, 5}), f32({4, 2, 5}), i64({4})}, {{"axis", {1}}, {"circular", {1}}}},
+      {"interpolate", {f32({4, 3, 5}), i64({6, 2}), f32({6, 2})}, {{"axis", {1}}}},
+      {"grid_sample",
+       {f32({4, 3, 5, 6}), f32({4, 2, 7, 2})},
+       {{"align_corners", {0}}},
+       {{"mode", "linear"}, {"padding", "zeros"}}},
+      {"cumulate", {f32({4, 3, 5})}, {{"axis", {1}}}},
+      {"arg_extreme", {f32({4, 3, 5})}, {{"axis", {2}}}},
+      {"topk", {f32({4, 3, 5})}, {{"axis", {2}}, {"k", {2}}}},
+      {"scatter_elements",
+       {f32({4, 3, 5}), i64({4, 2, 5}), f32({4, 2, 5})},
+       {{"axis", {1}}},
+       {{"reduction", "add"}}},
+      {"scatter_nd", {f32({4, 3, 5}), i64({6, 1}), f32({6, 3, 5})}, {}, {{"reduction", "max"}}},
+      {"col2im",
+       {f32({2, 12, 4})},
+       {{"image_shape", {3, 3}},
+        {"block_shape", {2, 2}},
+        {"dilations", {1, 1}},
+        {"strides", {1, 1}},
+        {"pads", {0, 0, 0, 0}}}},
+      {"matmul", {f32({3, 4, 5}), f32({5, 6})}, {}},
+      {"add", {f32({3, 4, 5}), f32({4, 1})}, {}},
+      {"reduce_sum", {f32({3, 4, 5})}, {{"axes", {0, 2}}, {"keepdims", {0}}}},
+      {"reduce_max", {f32({3, 4, 5})}, {{"axes", {1}}, {"keepdims", {1}}}},
+  };
+}
+
+class ShardedRows : public testing::TestWithParam<Sample> {
+protected:
+  mlir::MLIRContext context;
+
+  OpInstance instance(const Sample &sample) {
+    mlir::Builder builder(&context);
+    OpInstance result;
+    result.row = OpTable::get().find(sample.row);
+    std::vector<mlir::NamedAttribute> attributes;
+    for (const auto &[name, values] : sample.attributes)
+      attributes.push_back(
+          builder.getNamedAttr(name, isList(name) ? mlir::Attribute(builder.getDenseI64ArrayAttr(values))
+                                                  : builder.getI64IntegerAttr(values[0])));
+    for (const auto &[name, value] : sample.strings)
+      attributes.push_back(builder.getNamedAttr(name, builder.getStringAttr(value)));
+    result.attributes = builder.getDictionaryAttr(attributes);
+    result.operands = sample.operands;
+    return result;
+  }
+};
+
+TEST_P(ShardedRows, ShardsComputeTheirPart) {
+  const Sample &sample = GetParam();
+  OpInstance whole = instance(sample);
+  ASSERT_TRUE(whole.row) << sample.row;
+  auto types = inferResults(whole);
+  ASSERT_TRUE(bool(types)) << llvm::toString(types.takeError());
+  whole.results = *types;
+  std::mt19937 random(7);
+  std::vector<HostTensor> operands;
+  for (const TensorType &type : whole.operands) {
+    operands.emplace_back(type);
+    for (int64_t k = 0; k < type.numElements(); ++k)
+      if (isFloat(type.type))
+        operands.back().setReal(k, std::uniform_int_distribution<int>(-64, 64)(random) / 64.0);
+      else
+        operands.back().setInteger(k,
+                                   std::uniform_int_distribution<int64_t>(0, sample.indexBound - 1)(random));
+  }
+  auto expected = evaluate(whole, operands);
+  ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
+
+  IterationRule rule = ruleOf(whole);
+  int sharded = 0;
+  for (int loop = 0; loop < int(rule.loops.size()); ++loop)
+    for (int64_t devices : {2, 3, 8}) {
+      if (!rule.canShard(loop))
+        continue;
+      ++sharded;
+      auto got = evaluateSharded(whole, operands, loop, devices);
+      ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+      for (size_t k = 0; k < got->size(); ++k)
+        for (int64_t n = 0; n < (*got)[k].type.numElements(); ++n)
+          ASSERT_NEAR((*got)[k].real(n), (*expected)[k].real(n), 1e-5)
+              << sample.row << " loop " << rule.loops[size_t(loop)].name << " on " << devices << ", element "
+              << n;
+    }
+  if (std::string(sample.row) != "reshape") {
+    EXPECT_GT(sharded, 0) << sample.row;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ShardedRows, testing::ValuesIn(samples()), [](const auto &info) {
+  return std::string(info.param.row) + "_" + std::to_string(info.index);
+});
+
+} // namespace
+} // namespace ampc

@@ -1,0 +1,41 @@
+# Installs the runtime into a fresh prefix, builds the examples against it with find_package(ampc), runs them.
+#   cmake -DBUILD_DIR=... -DSOURCE_DIR=... -DWRITE_SAMPLE_PLAN=... -P install_test.cmake
+set(work ${BUILD_DIR}/install_test)
+file(REMOVE_RECURSE ${work})
+file(MAKE_DIRECTORY ${work})
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "failed (${code}): ${ARGN}\n${output}${errors}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+run(${CMAKE_COMMAND} --install ${BUILD_DIR} --component runtime --prefix ${work}/prefix)
+run(${CMAKE_COMMAND} -S ${SOURCE_DIR}/docs/examples -B ${work}/examples -DCMAKE_PREFIX_PATH=${work}/prefix
+  -DCMAKE_BUILD_TYPE=Release)
+run(${CMAKE_COMMAND} --build ${work}/examples)
+run(${WRITE_SAMPLE_PLAN} ${work}/sample.plan)
+run(${work}/examples/run_plan ${work}/sample.plan)
+if(NOT output MATCHES "2 devices\ny: 1 3 5 7 9 11 13 15\n")
+  message(FATAL_ERROR "unexpected output of the C++ example: ${output}")
+endif()
+run(${work}/examples/run_plan_c ${work}/sample.plan)
+if(NOT output MATCHES "^1 3 5 7 9 11 13 15 \n")
+  message(FATAL_ERROR "unexpected output of the C example: ${output}")
+endif()
+
+# What embedding programs were promised: a small library without libprotobuf and LLVM.
+file(GLOB libraries ${work}/prefix/lib*/libampc_runtime.so ${work}/prefix/lib/*/libampc_runtime.so)
+list(GET libraries 0 library)
+file(REAL_PATH ${library} library)
+file(SIZE ${library} size)
+message(STATUS "libampc_runtime: ${size} bytes")
+if(size GREATER 2000000)
+  message(FATAL_ERROR "the runtime library has ${size} bytes")
+endif()
+run(readelf -d ${library})
+if(output MATCHES "libprotobuf|libLLVM|libMLIR|libonnx|libdnnl")
+  message(FATAL_ERROR "the runtime library needs what it must not: ${output}")
+endif()

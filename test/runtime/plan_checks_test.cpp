@@ -1,0 +1,185 @@
+// Every kind of inconsistency, one change to the sample plan each.
+#include "runtime/plan/plan_checks.h"
+#include "test/runtime/sample_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace ampc::test {
+namespace {
+
+using plan::Plan;
+using plan::Space;
+
+TEST(PlanChecks, SampleIsSound) {
+  auto error = plan::checkPlan(samplePlan(), 40);
+  EXPECT_FALSE(error) << error->message;
+}
+
+struct Fault {
+  const char *expected; // part of the message
+  std::function<void(Plan &)> make;
+};
+
+TEST(PlanChecks, Faults) {
+  const std::vector<Fault> faults = {
+      {"slots", [](Plan &p) { p.entry.slots = 0; }},
+      {"threads per device", [](Plan &p) { p.threadsPerDevice = 0; }},
+      {"shape of x", [](Plan &p) { p.entry.inputs[0].shape = {-1}; }},
+      {"shape of x",
+       [](Plan &p) {
+         p.entry.inputs[0].shape = {int64_t(1) << 40, int64_t(1) << 40};
+       }},
+      {"are named y", [](Plan &p) { p.entry.outputs[1].name = "y"; }},
+      {"state s",
+       [](Plan &p) {
+         p.entry.states = {{"s", "t", 7, 0}};
+       }},
+      {"two states",
+       [](Plan &p) {
+         p.entry.states = {{"x", "y", 0, 0}, {"x", "sum", 0, 1}};
+       }},
+      {"tile the ranks", [](Plan &p) { p.stages[0].grid.axisSizes = {3}; }},
+      {"tile the ranks", [](Plan &p) { p.stages[0].grid.axisSizes = {1}; }},
+      {"tile the ranks", [](Plan &p) { p.stages[0].firstRank = 1; }},
+      {"tile the ranks", [](Plan &p) { p.stages.clear(); }},
+      {"fit the grid",
+       [](Plan &p) {
+         p.ranks[1].coordinates = {1, 1};
+       }},
+      {"0 ranks", [](Plan &p) { p.ranks.clear(); }},
+      {"no symbol", [](Plan &p) { p.kernels[0].symbol = ""; }},
+      {"size of its shape", [](Plan &p) { p.blobs[0].sizeBytes = 36; }},
+      {"weights section", [](Plan &p) { p.blobs[0].fileOffset = 64; }},
+      {"weight slice", [](Plan &p) { p.ranks[0].blobs[0].blob = 1; }},
+      {"outside its memory", [](Plan &p) { p.ranks[1].blobs[0].offsetBytes = 24; }},
+      {"outside its memory", [](Plan &p) { p.ranks[1].blobs[0].offsetBytes = UINT64_MAX; }},
+      {"role", [](Plan &p) { p.ranks[0].initProgram = 1; }},
+      {"role", [](Plan &p) { p.ranks[0].forwardProgram = 9; }},
+      {"rank's arena", [](Plan &p) { p.ranks[0].activationBytes = 7 * 64; }},
+      {"rank's arena", [](Plan &p) { p.programs[1].slotStrideBytes = 64; }},
+      {"memory of a rank", [](Plan &p) { p.ranks[0].persistentBytes = UINT64_MAX; }},
+      {"outside its memory", [](Plan &p) { p.programs[1].steps[1].writes[0].offsetBytes = 7 * 64; }},
+      {"outside its memory", [](Plan &p) { p.programs[1].steps[1].writes[0].offsetBytes = UINT64_MAX; }},
+      {"outside its memory", [](Plan &p) { p.programs[1].steps[0].reads[0].offsetBytes = 4; }},
+      {"outside its memory", [](Plan &p) { p.programs[1].steps[1].reads[1].offsetBytes = 60; }},
+      {"outside its memory", [](Plan &p) { p.programs[1].steps[1].reads[0].space = Space::State; }},
+      {"persistent memory",
+       [](Plan &p) {
+         p.programs[1].steps[1].writes[0] = {Space::Persistent, 0, 0, 20};
+       }},
+      {"weights of the plan file",
+       [](Plan &p) {
+         p.programs[0].steps[0].writes[0] = {Space::Blob, 0, 0, 20};
+       }},
+      {"writes to an input", [](Plan &p) { p.programs[1].steps[8].writes[0].space = Space::Input; }},
+      {"inputs or outputs",
+       [](Plan &p) {
+         p.programs[0].steps[0].writes[0] = {Space::Output, 0, 0, 20};
+       }},
+      {"does not exist", [](Plan &p) { p.programs[1].steps[0].reads[0].index = 1; }},
+      {"kernel that does not exist", [](Plan &p) { p.programs[1].steps[1].kernel = 2; }},
+      {"as many buffers", [](Plan &p) { p.programs[1].steps[1].kernel = 1; }},
+      {"kernel's operand", [](Plan &p) { p.kernels[0].operands[0].shape = {6}; }},
+      {"kernel's result", [](Plan &p) { p.kernels[0].results[0].type = DataType::F64; }},
+      {"workspace", [](Plan &p) { p.kernels[0].workspaceBytes = 1; }},
+      {"workspace",
+       [](Plan &p) {
+         p.programs[1].steps[1].workspace = {Space::Persistent, 0, 0, 4};
+       }},
+      {"index argument", [](Plan &p) { p.ranks[1].indexValues.clear(); }},
+      {"table", [](Plan &p) { p.programs[1].steps[0].copyTable = 3; }},
+      {"leaves its buffers", [](Plan &p) { p.ranks[1].copies[0][0].sourceOffset = 6; }},
+      {"leaves its buffers", [](Plan &p) { p.ranks[1].copies[0][0].targetOffset = -1; }},
+      {"leaves its buffers", [](Plan &p) { p.ranks[0].copies[0][0].dims[0].sourceStride = -1; }},
+      {"impossible counts",
+       [](Plan &p) {
+         p.ranks[0].copies[0][0].dims = {{INT64_MAX, INT64_MAX, 1}};
+       }},
+      {"impossible counts",
+       [](Plan &p) {
+         p.ranks[0].copies[0][0].dims = {{-1, 1, 1}};
+       }},
+      {"leaves its buffers",
+       [](Plan &p) {
+         p.ranks[0].copies[0][0].dims = {{int64_t(1) << 50, 0, 0}};
+       }},
+      {"writes outside",
+       [](Plan &p) {
+         p.communications[1].moves[0].dims = {{6, 0, 0}};
+       }},
+      {"event", [](Plan &p) { p.programs[1].steps[0].waits = {5}; }},
+      {"communication that does not exist", [](Plan &p) { p.programs[1].steps[2].communication = 4; }},
+      {"different kinds", [](Plan &p) { p.programs[1].steps[2].communication = 1; }},
+      {"no reduction", [](Plan &p) { p.communications[2].reduction = Reduction::None; }},
+      {"no members", [](Plan &p) { p.communications[0].groups.clear(); }},
+      {"differ in size", [](Plan &p) { p.communications[0].groups.push_back({0}); }},
+      {"takes part twice",
+       [](Plan &p) {
+         p.communications[0].groups = {{0, 0}};
+       }},
+      {"takes part twice",
+       [](Plan &p) {
+         p.communications[0].groups = {{0, 2}};
+       }},
+      {"takes no part",
+       [](Plan &p) {
+         p.communications[1].groups = {{0}};
+         p.communications[1].moves.clear();
+       }},
+      {"member that does not exist", [](Plan &p) { p.communications[0].moves[0].sourceMember = 2; }},
+      {"smaller than the communication", [](Plan &p) { p.communications[2].elements = 6; }},
+      {"number of elements", [](Plan &p) { p.communications[2].elements = -1; }},
+      {"reads outside", [](Plan &p) { p.communications[1].moves[0].sourceOffset = 1; }},
+      {"writes outside", [](Plan &p) { p.communications[0].moves[1].targetOffset = 6; }},
+      {"overlap", [](Plan &p) { p.programs[1].steps[2].reads[0].offsetBytes = 2 * 64 + 20; }},
+      {"overlap", [](Plan &p) { p.programs[1].steps[4].writes[0].offsetBytes = 3 * 64 + 4; }},
+  };
+  for (const Fault &fault : faults) {
+    Plan plan = samplePlan();
+    fault.make(plan);
+    auto error = plan::checkPlan(plan, 40);
+    ASSERT_TRUE(error) << fault.expected;
+    EXPECT_EQ(error->code, plan::ErrorCode::Invalid);
+    EXPECT_NE(error->message.find(fault.expected), std::string::npos)
+        << error->message << " / " << fault.expected;
+  }
+}
+
+TEST(PlanChecks, CollectivesInAnotherOrder) {
+  Plan plan = samplePlan();
+  plan::Program other = plan.programs[1];
+  std::swap(other.steps[2], other.steps[3]);
+  for (auto &step : other.steps)
+    step.waits.clear();
+  plan.programs.push_back(other);
+  plan.ranks[1].forwardProgram = 2;
+  auto error = plan::checkPlan(plan, 40);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->message.find("another order"), std::string::npos) << error->message;
+  // A rank that leaves one out.
+  plan.programs[2] = plan.programs[1];
+  plan.programs[2].steps.erase(plan.programs[2].steps.begin() + 4);
+  for (auto &step : plan.programs[2].steps)
+    step.waits.clear();
+  error = plan::checkPlan(plan, 40);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->message.find("wait forever"), std::string::npos) << error->message;
+}
+
+TEST(PlanChecks, AllReduceInPlaceIsLegal) {
+  Plan plan = samplePlan();
+  plan.programs[1].steps[4].writes[0] = plan.programs[1].steps[4].reads[0];
+  EXPECT_FALSE(plan::checkPlan(plan, 40));
+}
+
+TEST(PlanChecks, EmptyShardsAreLegal) {
+  Plan plan = samplePlan();
+  plan.ranks[1].copies[2] = {};
+  plan.ranks[0].copies[0][0].dims[0].count = 0;
+  EXPECT_FALSE(plan::checkPlan(plan, 40));
+}
+
+} // namespace
+} // namespace ampc::test

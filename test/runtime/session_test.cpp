@@ -1,0 +1,321 @@
+// The executor on a hand-made plan: numbers, several requests, failures, cancel, state, trace, null device.
+#include "runtime/execute/session.h"
+#include "test/runtime/sample_plan.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+
+namespace ampc::test {
+namespace {
+
+using plan::ErrorCode;
+using plan::Status;
+
+struct Opened {
+  std::unique_ptr<Session> session;
+  Status error;
+};
+
+Opened openPlan(plan::Plan plan, SessionOptions options = {}, const std::string &kernels = sampleKernels()) {
+  TemporaryFolder folder;
+  Opened result;
+  result.error = writeSample(folder.path("a.plan"), std::move(plan), kernels);
+  std::unique_ptr<plan::PlanFile> file;
+  if (!result.error)
+    result.error = plan::PlanFile::open(folder.path("a.plan"), {}, file);
+  if (!result.error)
+    result.error = Session::open(std::move(file), std::move(options), result.session);
+  return result;
+}
+
+struct Numbers {
+  alignas(64) float x[10], y[10] = {}, sum[10] = {};
+  std::vector<TensorView> inputs() { return {{x, sizeof x, DataType::F32}}; }
+  std::vector<TensorView> outputs() {
+    return {{y, sizeof y, DataType::F32}, {sum, sizeof sum, DataType::F32}};
+  }
+  explicit Numbers(float start = 0) {
+    for (int i = 0; i < 10; ++i)
+      x[i] = start + 0.5f * float(i * i);
+  }
+  void expectRight() const {
+    float g[10];
+    for (int i = 0; i < 10; ++i) {
+      g[i] = x[i] + 2 * float(i);
+      EXPECT_EQ(y[i], g[i]) << i;
+    }
+    for (int k = 0; k < 10; ++k)
+      EXPECT_EQ(sum[k], 2 * g[k] + g[k % 5] + g[k % 5 + 5]) << k;
+  }
+};
+
+TEST(Session, ComputesTheSample) {
+  Opened opened = openPlan(samplePlan());
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  for (int round = 0; round < 50; ++round) {
+    Numbers numbers{float(round)};
+    std::shared_ptr<Request> request;
+    ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
+    ASSERT_TRUE(opened.session->wait(*request, -1));
+    ASSERT_FALSE(request->error) << request->error->message;
+    numbers.expectRight();
+  }
+  EXPECT_EQ(opened.session->statistics(0).steps, 1 + 50 * 9u);
+  EXPECT_EQ(opened.session->statistics(1).allocatedBytes, 2 * 7 * 64 + 64u);
+}
+
+TEST(Session, ManyRequestsInFlight) {
+  Opened opened = openPlan(samplePlan());
+  ASSERT_FALSE(opened.error);
+  EXPECT_EQ(opened.session->slots(), 2u);
+  std::vector<Numbers> numbers;
+  for (int i = 0; i < 100; ++i)
+    numbers.emplace_back(float(i));
+  std::vector<std::shared_ptr<Request>> requests(100);
+  for (int i = 0; i < 100; ++i)
+    ASSERT_FALSE(opened.session->submit(numbers[i].inputs(), numbers[i].outputs(), requests[i]));
+  for (int i = 99; i >= 0; --i) {
+    ASSERT_TRUE(opened.session->wait(*requests[i], 60));
+    EXPECT_FALSE(requests[i]->error);
+    numbers[i].expectRight();
+  }
+}
+
+TEST(Session, UnalignedAndUnwantedTensors) {
+  plan::Plan plan = samplePlan();
+  // A kernel reads the input itself: alignment becomes the session's business.
+  plan.programs[1].steps[1].reads[0] = {plan::Space::Input, 0, 0, 20};
+  plan.ranks[0].copies[0] = plan.ranks[1].copies[0];
+  Opened opened = openPlan(plan);
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  alignas(64) char raw[44];
+  Numbers numbers;
+  std::memcpy(raw + 4, numbers.x, 40);
+  std::shared_ptr<Request> request;
+  ASSERT_FALSE(
+      opened.session->submit({{raw + 4, 40, DataType::F32}}, {{numbers.y, 40, DataType::F32}, {}}, request));
+  ASSERT_TRUE(opened.session->wait(*request, 60));
+  EXPECT_FALSE(request->error);
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(numbers.y[i], numbers.x[i % 5] + 2 * float(i));
+}
+
+TEST(Session, RefusesWrongTensors) {
+  Opened opened = openPlan(samplePlan());
+  ASSERT_FALSE(opened.error);
+  Numbers numbers;
+  std::shared_ptr<Request> request;
+  EXPECT_EQ(opened.session->submit({}, numbers.outputs(), request)->code, ErrorCode::Usage);
+  EXPECT_EQ(opened.session->submit({{}}, numbers.outputs(), request)->code, ErrorCode::Usage);
+  EXPECT_EQ(opened.session->submit({{numbers.x, 40, DataType::I32}}, numbers.outputs(), request)->code,
+            ErrorCode::Invalid);
+  EXPECT_EQ(opened.session->submit({{numbers.x, 36, DataType::F32}}, numbers.outputs(), request)->code,
+            ErrorCode::Invalid);
+}
+
+TEST(Session, MemoryLimit) {
+  SessionOptions options;
+  options.memoryLimitBytes = 2 * 7 * 64 + 63;
+  Opened opened = openPlan(samplePlan(), options);
+  ASSERT_TRUE(opened.error);
+  EXPECT_EQ(opened.error->code, ErrorCode::Infeasible);
+  EXPECT_NE(opened.error->message.find("959"), std::string::npos) << opened.error->message;
+  options.memoryLimitBytes += 1;
+  EXPECT_FALSE(openPlan(samplePlan(), options).error);
+}
+
+TEST(Session, MissingThingsAreUnsupported) {
+  plan::Plan plan = samplePlan();
+  plan.cpuFeatures = {"sse2", "warp-drive"};
+  Opened opened = openPlan(plan);
+  ASSERT_TRUE(opened.error);
+  EXPECT_EQ(opened.error->code, ErrorCode::Unsupported);
+  EXPECT_NE(opened.error->message.find("warp-drive"), std::string::npos);
+  plan = samplePlan();
+  plan.deviceKind = "cuda";
+  EXPECT_EQ(openPlan(plan).error->code, ErrorCode::Unsupported);
+  EXPECT_EQ(openPlan(samplePlan(), {}, "").error->code, ErrorCode::Unsupported);
+  EXPECT_EQ(openPlan(samplePlan(), {}, "not an object").error->code, ErrorCode::Invalid);
+  plan = samplePlan();
+  for (const char *symbol : {"nowhere", "memcpy"}) { // the second one is the C library's
+    plan.kernels[0].symbol = symbol;
+    opened = openPlan(plan);
+    ASSERT_TRUE(opened.error);
+    EXPECT_EQ(opened.error->code, ErrorCode::Invalid);
+  }
+  plan.kernels[0].kind = plan::KernelKind::Builtin;
+  EXPECT_EQ(openPlan(plan).error->code, ErrorCode::Unsupported);
+  plan.kernels[0].kind = plan::KernelKind::Library;
+  EXPECT_EQ(openPlan(plan).error->code, ErrorCode::Unsupported);
+}
+
+const char *slowKernels = R"(
+#include <stdint.h>
+#include <time.h>
+void ampc_add(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
+  const float *x = b[0], *y = b[1]; float *z = b[2]; (void)i; (void)w;
+  struct timespec t = {0, (long)(x[0] < 0 ? 400000000 : 0)}; nanosleep(&t, 0);
+  for (int64_t r = begin; r < end; ++r) z[r] = x[r] + y[r];
+}
+void ampc_double(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
+  const float *x = b[0]; float *z = b[1]; (void)w; (void)begin; (void)end;
+  for (int64_t r = 0; r < 5; ++r) z[r] = x[r] * (float)i[0];
+})";
+
+TEST(Session, DeadlineNamesTheMissingRankAndTheSessionGoesOn) {
+  SessionOptions options;
+  options.deadlineSeconds = 0.1;
+  Opened opened = openPlan(samplePlan(), options, compileKernels(slowKernels));
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  Numbers slow;
+  slow.x[5] = -100; // only rank 1 sleeps
+  std::shared_ptr<Request> request;
+  ASSERT_FALSE(opened.session->submit(slow.inputs(), slow.outputs(), request));
+  ASSERT_TRUE(opened.session->wait(*request, 60));
+  ASSERT_TRUE(request->error);
+  EXPECT_EQ(request->error->code, ErrorCode::Execution);
+  EXPECT_NE(request->error->message.find("rank 0 waited"), std::string::npos) << request->error->message;
+  EXPECT_NE(request->error->message.find("for rank 1, which was last seen in step add_p"), std::string::npos);
+  bool hasNodes = false;
+  for (auto &[name, value] : request->error->fields)
+    hasNodes |= name == "nodes" && value == "node_gather_b";
+  EXPECT_TRUE(hasNodes);
+  Numbers numbers;
+  ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
+  ASSERT_TRUE(opened.session->wait(*request, 60));
+  ASSERT_FALSE(request->error) << request->error->message;
+  numbers.expectRight();
+}
+
+TEST(Session, CancelEndsOneRequestOnly) {
+  Opened opened = openPlan(samplePlan(), {}, compileKernels(slowKernels));
+  ASSERT_FALSE(opened.error);
+  for (int round = 0; round < 3; ++round) {
+    Numbers slow, beside(1), queued(2), after(3);
+    slow.x[5] = -100;
+    std::shared_ptr<Request> first, second, third, fourth;
+    ASSERT_FALSE(opened.session->submit(slow.inputs(), slow.outputs(), first));
+    ASSERT_FALSE(opened.session->submit(beside.inputs(), beside.outputs(), second));
+    ASSERT_FALSE(opened.session->submit(queued.inputs(), queued.outputs(), third));
+    ASSERT_FALSE(opened.session->submit(after.inputs(), after.outputs(), fourth));
+    EXPECT_FALSE(opened.session->wait(*first, 0.05));
+    opened.session->cancel(*first);
+    opened.session->cancel(*third); // still queued
+    for (auto &request : {first, second, third, fourth})
+      ASSERT_TRUE(opened.session->wait(*request, 60));
+    ASSERT_TRUE(first->error);
+    EXPECT_EQ(first->error->code, ErrorCode::Cancelled);
+    ASSERT_TRUE(third->error);
+    EXPECT_EQ(third->error->code, ErrorCode::Cancelled);
+    EXPECT_FALSE(second->error);
+    EXPECT_FALSE(fourth->error);
+    beside.expectRight();
+    after.expectRight();
+  }
+}
+
+TEST(Session, CloseWithRequestsInFlight) {
+  Opened opened = openPlan(samplePlan(), {}, compileKernels(slowKernels));
+  ASSERT_FALSE(opened.error);
+  Numbers slow, next;
+  slow.x[0] = -100;
+  std::shared_ptr<Request> first, second;
+  ASSERT_FALSE(opened.session->submit(slow.inputs(), slow.outputs(), first));
+  ASSERT_FALSE(opened.session->submit(next.inputs(), next.outputs(), second));
+  opened.session.reset();
+  EXPECT_TRUE(first->isDone);
+  EXPECT_TRUE(second->isDone);
+  EXPECT_TRUE(second->error);
+}
+
+TEST(Session, StateGoesFromStepToStep) {
+  plan::Plan plan = samplePlan();
+  plan.entry.states = {{"x", "y", 0, 0}};
+  Opened opened = openPlan(plan);
+  ASSERT_FALSE(opened.error);
+  EXPECT_EQ(opened.session->slots(), 1u);
+  std::vector<std::shared_ptr<Request>> requests(3);
+  for (auto &request : requests)
+    ASSERT_FALSE(opened.session->submit({{}}, {{}, {}}, request));
+  for (auto &request : requests)
+    ASSERT_TRUE(opened.session->wait(*request, 60));
+  float state[10];
+  TensorView view{state, sizeof state, DataType::F32};
+  ASSERT_FALSE(opened.session->getState("x", view));
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(state[i], 3 * 2 * float(i));
+  for (float &value : state)
+    value = 100;
+  ASSERT_FALSE(opened.session->setState("y", view));
+  float y[10];
+  std::shared_ptr<Request> request;
+  ASSERT_FALSE(opened.session->submit({{}}, {{y, sizeof y, DataType::F32}, {}}, request));
+  ASSERT_TRUE(opened.session->wait(*request, 60));
+  EXPECT_EQ(y[9], 100 + 18);
+  ASSERT_FALSE(opened.session->zeroStates());
+  ASSERT_FALSE(opened.session->getState("x", view));
+  EXPECT_EQ(state[3], 0);
+  EXPECT_EQ(opened.session->getState("z", view)->code, ErrorCode::Usage);
+}
+
+TEST(Session, TraceHasTheStepsNames) {
+  SessionOptions options;
+  options.collectTrace = true;
+  Opened opened = openPlan(samplePlan(), options);
+  ASSERT_FALSE(opened.error);
+  Numbers numbers;
+  std::shared_ptr<Request> request;
+  ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
+  ASSERT_TRUE(opened.session->wait(*request, 60));
+  std::string text;
+  ASSERT_FALSE(opened.session->takeTrace(text));
+  auto json = nlohmann::json::parse(text);
+  EXPECT_EQ(json["traceEvents"].size(), 2 + 2 * 10u);
+  EXPECT_NE(text.find("gather_b"), std::string::npos);
+}
+
+TEST(Session, NullDeviceWalksTheSchedule) {
+  SessionOptions options;
+  options.device = "null";
+  Opened opened = openPlan(samplePlan(), options, "");
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  std::shared_ptr<Request> request;
+  ASSERT_FALSE(opened.session->submit({{}}, {{}, {}}, request));
+  ASSERT_TRUE(opened.session->wait(*request, 60));
+  EXPECT_FALSE(request->error);
+  EXPECT_EQ(opened.session->statistics(1).steps, 10u);
+  EXPECT_EQ(opened.session->statistics(1).allocatedBytes, 0u);
+}
+
+TEST(Session, SeveralThreadsPerDevice) {
+  plan::Plan plan = samplePlan();
+  plan.threadsPerDevice = 3;
+  Opened opened = openPlan(plan);
+  ASSERT_FALSE(opened.error);
+  for (int round = 0; round < 20; ++round) {
+    Numbers numbers{float(round)};
+    std::shared_ptr<Request> request;
+    ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
+    ASSERT_TRUE(opened.session->wait(*request, 60));
+    numbers.expectRight();
+  }
+}
+
+TEST(Session, TwoSessionsSideBySide) {
+  Opened a = openPlan(samplePlan()), b = openPlan(samplePlan(), {}, compileKernels(slowKernels));
+  ASSERT_FALSE(a.error);
+  ASSERT_FALSE(b.error);
+  Numbers x(1), y(2);
+  std::shared_ptr<Request> first, second;
+  ASSERT_FALSE(a.session->submit(x.inputs(), x.outputs(), first));
+  ASSERT_FALSE(b.session->submit(y.inputs(), y.outputs(), second));
+  ASSERT_TRUE(a.session->wait(*first, 60));
+  ASSERT_TRUE(b.session->wait(*second, 60));
+  x.expectRight();
+  y.expectRight();
+}
+
+} // namespace
+} // namespace ampc::test

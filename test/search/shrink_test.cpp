@@ -1,0 +1,109 @@
+// The reductions keep the optimum and can be undone: optimum of the model + constant equals the optimum of
+// the problem, and any legal assignment of the model expands to a legal one of the same cost.
+#include "passes/search/random.h"
+#include "passes/search/shrink.h"
+#include "random_problem.h"
+
+#include <gtest/gtest.h>
+
+using namespace ampc::search;
+using namespace ampc::search::testing;
+
+namespace {
+
+/// Optimum of a model by trying everything.
+std::optional<Total> exhaustiveModel(const Model &model, Assignment &best) {
+  Assignment choice(size_t(model.nodes), 0);
+  std::optional<Total> least;
+  for (;;) {
+    Total cost = costOf(model, choice);
+    if (cost < kInfinity && fitsMemory(model, choice) && (!least || cost < *least)) {
+      least = cost;
+      best = choice;
+    }
+    int u = 0;
+    while (u < model.nodes && ++choice[size_t(u)] == model.choices(u))
+      choice[size_t(u++)] = 0;
+    if (u == model.nodes)
+      return least;
+  }
+}
+
+} // namespace
+
+TEST(Shrink, KeepsTheOptimumAndExpands) {
+  for (uint64_t seed = 10000; seed < 13000; ++seed) {
+    Shape shape = shapeOf(seed);
+    shape.largestCost = std::min<int64_t>(shape.largestCost, 1'000'000'000);
+    Problem problem = randomProblem(shape, seed);
+    std::optional<Total> optimum = exhaustive(problem);
+    Shrunk shrunk = shrink(problem);
+    if (shrunk.infeasible) {
+      EXPECT_FALSE(optimum.has_value()) << "seed " << seed << ": " << shrunk.reason;
+      continue;
+    }
+    ASSERT_EQ(shrunk.shift, 0);
+    Assignment best;
+    std::optional<Total> reduced = exhaustiveModel(shrunk.model, best);
+    ASSERT_EQ(reduced.has_value(), optimum.has_value()) << "seed " << seed;
+    if (!optimum)
+      continue;
+    EXPECT_EQ(toString(*reduced + shrunk.constant), toString(*optimum)) << "seed " << seed;
+    Verification verified = verify(problem, shrunk.expand(best));
+    EXPECT_EQ(verified.violation, "") << "seed " << seed;
+    EXPECT_EQ(toString(verified.cost), toString(*optimum)) << "seed " << seed;
+  }
+}
+
+TEST(Shrink, EveryAssignmentOfTheModelExpandsToItsCost) {
+  Random random(3);
+  for (uint64_t seed = 20000; seed < 20400; ++seed) {
+    Shape shape = shapeOf(seed);
+    shape.nodes = 30;
+    shape.forbidden = 0;
+    shape.largestCost = 1000;
+    Problem problem = randomProblem(shape, seed);
+    Shrunk shrunk = shrink(problem);
+    if (shrunk.infeasible)
+      continue;
+    const Model &model = shrunk.model;
+    Assignment choice;
+    for (int u = 0; u < model.nodes; ++u)
+      choice.push_back(random.below(model.choices(u)));
+    Verification verified = verify(problem, shrunk.expand(choice));
+    EXPECT_EQ(toString(verified.cost), toString(costOf(model, choice) + shrunk.constant)) << "seed " << seed;
+    bool memoryFits = !problem.memoryLimitBytes || verified.peakBytes <= *problem.memoryLimitBytes;
+    EXPECT_EQ(memoryFits, fitsMemory(model, choice)) << "seed " << seed;
+  }
+}
+
+TEST(Shrink, EqualMatricesExistOnce) {
+  Problem problem;
+  for (int u = 0; u < 9; ++u)
+    problem.nodes.push_back({{3, 1, 2}, {1, 5, 9}, {0, 4}});
+  for (uint32_t m = 0; m < 12; ++m)
+    problem.matrices.push_back({0, 5, 9, 9, 0, 5, 5, 9, 0});
+  // A 3 x 3 grid: nothing of degree two can be folded because memory binds.
+  for (uint32_t i = 0, m = 0; i < 9; ++i) {
+    if (i % 3 < 2)
+      problem.edges.push_back({i, i + 1, m++});
+    if (i < 6)
+      problem.edges.push_back({i, i + 3, m++});
+  }
+  problem.memoryLimitBytes = 40;
+  Shrunk shrunk = shrink(problem);
+  ASSERT_FALSE(shrunk.infeasible);
+  EXPECT_EQ(shrunk.model.nodes, 9);
+  EXPECT_EQ(shrunk.model.times, 1);
+  EXPECT_EQ(shrunk.model.tables.size(), 1u);
+}
+
+TEST(Shrink, ForestsVanish) {
+  Shape shape;
+  shape.nodes = 500;
+  shape.mostChoices = 6;
+  shape.density = -1;
+  shape.forbidden = 0;
+  shape.memory = false;
+  EXPECT_EQ(shrink(randomProblem(shape, 11)).model.nodes, 0);
+}

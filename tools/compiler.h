@@ -1,0 +1,50 @@
+// The compiler as the command line sees it: plain structs, no MLIR. It lives in a library of its own that is opened
+// when the first model has to be compiled, so that executing a plan costs neither its memory nor its start-up time.
+#pragma once
+
+#include "cost_model/cluster.h"
+#include "runtime/plan/plan.h"
+#include "tools/failure.h"
+#include "tools/options.h"
+
+#include <functional>
+
+namespace ampc::tools {
+
+struct CompileRequest {
+  std::string modelPath;
+  /// `modelPath` is a plan: the model that it stores is compiled, with the plan's weights.
+  bool isStoredModel = false;
+  const Options *options = nullptr;
+  cost::Cluster cluster;
+  bool generateCode = true;
+  /// A phase of the compiler has ended.
+  std::function<void(const std::string &phase, double seconds)> progress;
+};
+
+/// In the plan's report: `ampc plan` wrote it, there is no code.
+inline constexpr const char *plannedOnlyKey = "planned_only";
+
+struct Compilation {
+  plan::Plan plan; // empty with --stop-after
+  std::vector<std::pair<std::string, double>> phases;
+  uint64_t kernelBytes = 0;
+};
+
+struct OperatorRow {
+  std::string domain, name;
+  int firstVersion = 1, lastVersion = 1;
+  std::string lowersTo;
+};
+
+struct CompilerModule {
+  /// Compiles, and writes the plan to `planPath` if it is not empty.
+  Result<Compilation> (*compile)(const CompileRequest &request, const std::string &planPath);
+  std::vector<OperatorRow> (*operators)();
+  const char *(*versions)(); // "LLVM 22.1.8, ONNX 1.23.2"
+};
+
+/// Opens the library beside this program, once.
+Result<const CompilerModule *> loadCompiler();
+
+} // namespace ampc::tools

@@ -1,0 +1,151 @@
+// The compiler's side of compiler.h: translates options, compiles, streams the weights into the plan file. The only
+// file of the command line that sees LLVM.
+#include "tools/compiler.h"
+
+#include "codegen/plan_writer.h"
+#include "ir/diagnostic.h"
+#include "ir/op_table.h"
+#include "passes/compile.h"
+#include "runtime/plan/hash.h"
+#include "tools/stored_model.h"
+#include "tools/weight_stream.h"
+
+#include "llvm/Config/llvm-config.h"
+
+#include <nlohmann/json.hpp>
+
+namespace ampc::tools {
+
+namespace {
+
+Failure failureOf(llvm::Error error) {
+  Failure failure{ErrorCode::Internal, "the compiler failed", {}, ""};
+  llvm::handleAllErrors(
+      std::move(error),
+      [&](const Diagnostic &diagnostic) {
+        failure = {diagnostic.code, diagnostic.sentence, diagnostic.facts, diagnostic.remedy};
+      },
+      [&](const llvm::ErrorInfoBase &other) { failure.facts.emplace_back("reason", other.message()); });
+  return failure;
+}
+
+CompileOptions compileOptionsOf(const CompileRequest &request) {
+  const Options &options = *request.options;
+  CompileOptions result;
+  result.import.dims = options.dims;
+  result.import.shapes = options.shapes;
+  result.import.valueTexts = options.values;
+  result.import.states = options.states;
+  result.devices = int(request.cluster.numDevices());
+  result.deviceKind = request.cluster.devices.front().kind;
+  result.cluster = request.cluster;
+  result.strategy = options.strategy == "data"       ? Strategy::Data
+                    : options.strategy == "tensor"   ? Strategy::Tensor
+                    : options.strategy == "pipeline" ? Strategy::Pipeline
+                    : options.strategy == "random"   ? Strategy::Random
+                                                     : Strategy::Auto;
+  result.seed = options.seed;
+  result.objective = options.objective == "throughput"  ? Objective::Throughput
+                     : options.objective == "step-time" ? Objective::StepTime
+                                                        : Objective::Latency;
+  result.memoryLimitBytes = options.memoryLimitBytes;
+  result.jobs = options.jobs;
+  result.threadsPerDevice = int(request.cluster.devices.front().threads);
+  result.targetCpu = options.targetCpu;
+  result.timeLimitSeconds = options.timeLimitSeconds;
+  result.generateCode = request.generateCode;
+  result.stopAfter = options.stopAfter;
+  result.dumpFolder = options.dumpFolder;
+  result.progress = request.progress;
+  return result;
+}
+
+/// Weights that stand in a file as they are need not be copied: base name, offset, hash. Others stay embedded.
+plan::Status referToWeights(CompiledModel &model) {
+  for (size_t i = 0; i < model.plan.blobs.size(); ++i) {
+    const WeightReference &weight = model.weights.weights[model.blobWeights[i]];
+    if (weight.file.empty())
+      continue;
+    plan::Hasher hasher;
+    if (plan::Status error = streamWeight(weight, [&](const void *data, size_t size) {
+          hasher.update(data, size);
+          return true;
+        }))
+      return error;
+    plan::Blob &blob = model.plan.blobs[i];
+    blob.externalFile = weight.file.substr(weight.file.rfind('/') + 1);
+    blob.fileOffset = weight.fileOffset;
+    blob.hash = hasher.digest();
+  }
+  return std::nullopt;
+}
+
+plan::Status write(CompiledModel &model, const std::string &path, bool externalWeights) {
+  if (externalWeights)
+    if (plan::Status error = referToWeights(model))
+      return error;
+  codegen::PlanContents contents;
+  contents.plan = &model.plan;
+  contents.blobs = [&](uint32_t index, const codegen::BlobSink &sink) {
+    return streamWeight(model.weights.weights[model.blobWeights[index]], sink);
+  };
+  contents.kernels = {model.kernelLibrary.data(), model.kernelLibrary.size()};
+  contents.model = model.strippedModel;
+  return codegen::writePlan(path, contents);
+}
+
+/// Reports simulate the plan again: they need to know for what it was made. A plan without code says so, because one
+/// whose kernels are all library kernels would look complete.
+void record(plan::Plan &plan, const cost::Cluster &cluster, bool hasCode) {
+  using Json = nlohmann::ordered_json;
+  Json report = Json::parse(plan.reportJson, nullptr, false);
+  if (!report.is_object())
+    report = Json::object();
+  if (!report.contains("cluster"))
+    report["cluster"] = Json::parse(cost::writeCluster(cluster), nullptr, false);
+  if (!hasCode)
+    report[plannedOnlyKey] = true;
+  plan.reportJson = report.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<Compilation> compile(const CompileRequest &request, const std::string &planPath) {
+  CompileOptions options = compileOptionsOf(request);
+  if (request.isStoredModel)
+    options.importModel = [&](mlir::MLIRContext &context) {
+      return importStoredModel(context, request.modelPath, request.options->weightsFolder, options.import);
+    };
+  llvm::Expected<CompiledModel> compiled = compileModel(request.modelPath, options);
+  if (!compiled) {
+    Failure failure = failureOf(compiled.takeError());
+    failure.facts.insert(failure.facts.begin(), {"model", request.modelPath});
+    return failure;
+  }
+  Compilation result;
+  result.phases = compiled->phases;
+  result.kernelBytes = compiled->kernelLibrary.size();
+  if (request.options->stopAfter.empty())
+    record(compiled->plan, request.cluster, request.generateCode);
+  if (!planPath.empty())
+    if (plan::Status error = write(*compiled, planPath, request.options->externalWeights))
+      return tools::failureOf(*error);
+  result.plan = std::move(compiled->plan);
+  return result;
+}
+
+std::vector<OperatorRow> operators() {
+  std::vector<OperatorRow> rows;
+  for (const OnnxRow &row : OpTable::get().onnxRows())
+    rows.push_back({row.domain, row.name, row.firstVersion, row.lastVersion, row.lowersTo});
+  return rows;
+}
+
+const char *versions() { return "LLVM and MLIR " LLVM_VERSION_STRING; }
+
+} // namespace
+
+extern "C" __attribute__((visibility("default"))) const CompilerModule *ampcCompilerModule() {
+  static const CompilerModule module = {compile, operators, versions};
+  return &module;
+}
+
+} // namespace ampc::tools

@@ -1,0 +1,133 @@
+// Compiles models for verbs that execute, and opens plans for them.
+#include "tools/executable_plan.h"
+#include "tools/cluster_choice.h"
+#include "tools/compiler.h"
+#include "tools/inputs.h"
+#include "tools/temporary_path.h"
+#include "tools/tensor_file.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace ampc::tools {
+
+Result<bool> isPlanFile(const std::string &path) {
+  auto beginning = readFileBeginning(path, 64);
+  if (!beginning)
+    return beginning.takeFailure();
+  return plan::hasPlanMagic(std::as_bytes(std::span(beginning->data(), beginning->size())));
+}
+
+/// Shapes of inputs that the model leaves open are those of the given files.
+static Result<Options> bindShapes(const Options &options, const ScannedModel &model,
+                                  const std::map<std::string, std::string> &files) {
+  Options bound = options;
+  for (const ScannedInput &input : model.inputs) {
+    auto file = files.find(input.name);
+    bool isOpen = !input.hasShape || std::count(input.shape.begin(), input.shape.end(), -1) > 0;
+    if (file == files.end() || !isOpen || options.values.count(input.name) || options.shapes.count(input.name))
+      continue;
+    auto tensor = readTensorFile(file->second);
+    if (!tensor)
+      return tensor.takeFailure();
+    bound.shapes[input.name] = tensor->shape;
+  }
+  return bound;
+}
+
+/// The form that --value takes: nested brackets, so that the shape is part of it.
+static std::string valueText(const Tensor &tensor, size_t dim, int64_t &index) {
+  if (dim == tensor.shape.size()) {
+    char text[40];
+    std::snprintf(text, sizeof text, tensor.type == DataType::F64 ? "%.17g" : "%.9g", tensor.real(index));
+    if (isInteger(tensor.type)) {
+      int64_t bits = 0; // exact where a double is not
+      std::memcpy(&bits, tensor.bytes.data() + index * 8, tensor.type == DataType::I64 ? 8 : 0);
+      if (tensor.type == DataType::I64)
+        std::snprintf(text, sizeof text, "%lld", static_cast<long long>(bits));
+    }
+    ++index;
+    return text;
+  }
+  std::string list;
+  for (int64_t i = 0; i < tensor.shape[dim]; ++i)
+    list += (i == 0 ? "" : ",") + valueText(tensor, dim + 1, index);
+  return "[" + list + "]";
+}
+
+/// Binds small inputs, which may decide shapes or branches, to the values given for them.
+static bool bindValues(Options &bound, const ScannedModel &model, const std::map<std::string, std::string> &files) {
+  bool hasBound = false;
+  for (const ScannedInput &input : model.inputs) {
+    auto file = files.find(input.name);
+    if (file == files.end() || bound.values.count(input.name))
+      continue;
+    auto tensor = readTensorFile(file->second);
+    if (!tensor || tensor->elements() > 64 || tensor->elements() == 0)
+      continue;
+    int64_t index = 0;
+    bound.values[input.name] = valueText(*tensor, 0, index);
+    bound.shapes.erase(input.name);
+    hasBound = true;
+  }
+  return hasBound;
+}
+
+static bool asksForBinding(const Failure &failure) {
+  return failure.code == ErrorCode::DataDependent || failure.code == ErrorCode::UnboundDimension;
+}
+
+Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Options &options) {
+  auto isPlan = isPlanFile(operand);
+  if (!isPlan)
+    return isPlan.takeFailure();
+  ExecutablePlan result;
+  result.planPath = operand;
+  if (*isPlan) {
+    if (Status failure = refuseCompileOptions(options, operand))
+      return *failure;
+  } else {
+    auto cluster = chooseCluster(options, true);
+    if (!cluster)
+      return cluster.takeFailure();
+    auto compiler = loadCompiler();
+    if (!compiler)
+      return compiler.takeFailure();
+    ScannedModel model = scanModelFile(operand).value_or(ScannedModel{});
+    std::vector<std::string> names;
+    for (const ScannedInput &input : model.inputs)
+      names.push_back(input.name);
+    auto files = findInputFiles(names, options);
+    if (!files)
+      return files.takeFailure();
+    auto bound = bindShapes(options, model, *files);
+    if (!bound)
+      return bound.takeFailure();
+    result.temporary = std::make_unique<TemporaryFile>(temporaryPath("plan"));
+    result.planPath = result.temporary->path();
+    CompileRequest request{operand, false, &*bound, *cluster};
+    auto compilation = (*compiler)->compile(request, result.planPath);
+    if (!compilation) {
+      Failure failure = compilation.takeFailure();
+      if (!asksForBinding(failure) || !bindValues(*bound, model, *files))
+        return failure;
+      compilation = (*compiler)->compile(request, result.planPath);
+      if (!compilation)
+        return compilation.takeFailure();
+    }
+  }
+  auto file = openPlan(result.planPath, {.verifyBlobs = false, .openWeights = false});
+  if (!file)
+    return file.takeFailure();
+  result.file = std::move(*file);
+  if (result.plan().reportJson.find("\"" + std::string(plannedOnlyKey) + "\":true") != std::string::npos)
+    return Failure{ErrorCode::Unsupported, "this plan has no code: `ampc plan` wrote it to be looked at",
+                   {{"plan", operand}}, "compile the model with `ampc MODEL.onnx`, without the verb plan"};
+  std::span<const std::byte> stored = result.file->model();
+  result.scanned =
+      scanModel({reinterpret_cast<const char *>(stored.data()), stored.size()}).value_or(ScannedModel{});
+  return result;
+}
+
+} // namespace ampc::tools

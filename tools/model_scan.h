@@ -1,0 +1,35 @@
+// What the command line itself wants to know of an ONNX model without compiling it: its inputs, and which integers
+// index tables. Reads the wire format lazily; tensor payloads are skipped over, and nothing is checked.
+#pragma once
+
+#include "runtime/plan/data_type.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ampc::tools {
+
+struct ScannedInput {
+  std::string name;
+  std::optional<DataType> type;
+  std::vector<int64_t> shape; // -1: not fixed by the model
+  bool hasShape = false;
+};
+
+struct ScannedModel {
+  /// The graph's inputs that are no initializers, in graph order.
+  std::vector<ScannedInput> inputs;
+  /// Inputs that index a table: the number of its rows (the least, where there are several).
+  std::map<std::string, int64_t> indexBounds;
+};
+
+/// Nothing when the bytes are not a model.
+std::optional<ScannedModel> scanModel(std::string_view modelBytes);
+/// The same for a file, which is mapped.
+std::optional<ScannedModel> scanModelFile(const std::string &path);
+
+} // namespace ampc::tools

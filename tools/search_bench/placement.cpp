@@ -1,0 +1,50 @@
+// search_bench placement: one graph of the public placement benchmarks.
+#include "commands.h"
+#include "passes/search/placement_reader.h"
+
+#include <cstdio>
+
+namespace ampc::search_bench {
+
+using namespace ampc::search;
+
+int runPlacement(const Arguments &arguments) {
+  PlacementProblem problem;
+  if (ReadError error = readPlacement(arguments.file, problem))
+    return reportReadError(error);
+  PlacementOptions options;
+  options.timeLimitSeconds = searchLimit(arguments.timeLimitSeconds);
+  options.elapsedSeconds = secondsSinceStart();
+  options.nonContiguous = arguments.nonContiguous;
+  options.cancel = arguments.cancel;
+  PlacementSolution solution = solvePlacement(problem, options);
+  if (solution.feasible && !arguments.solutionFile.empty()) {
+    std::string text = "{";
+    for (size_t v = 0; v < solution.device.size(); ++v)
+      text += (v ? ", \"" : "\"") + std::to_string(problem.nodes[v].id) +
+              "\": " + std::to_string(solution.device[v]);
+    if (!writeWhole(arguments.solutionFile, text + "}\n"))
+      return 6;
+  }
+  char numbers[240];
+  std::string load = "null";
+  if (solution.feasible) {
+    std::snprintf(numbers, sizeof numbers, "%.10g", solution.maxLoad);
+    load = numbers;
+  }
+  double gap = !solution.feasible     ? 1.0
+               : solution.maxLoad > 0 ? 1.0 - solution.bound / solution.maxLoad
+                                      : 0.0;
+  std::snprintf(numbers, sizeof numbers,
+                "\"bound\": %.10g, \"gap\": %.6f, \"feasible\": %s, \"ideals\": %lld, \"seconds\": %.3f, "
+                "\"peak_bytes\": %ld",
+                solution.bound, gap, solution.feasible ? "true" : "false",
+                static_cast<long long>(solution.ideals), secondsSinceStart(), peakBytes());
+  std::string text = "{\"instance\": " + quoted(problem.name) + ", \"max_load\": " + load + ", " + numbers;
+  if (!solution.reason.empty())
+    text += ", \"reason\": " + quoted(solution.reason);
+  std::printf("%s}\n", text.c_str());
+  return solution.feasible ? 0 : solution.provenInfeasible ? 5 : 9;
+}
+
+} // namespace ampc::search_bench
