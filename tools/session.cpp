@@ -42,6 +42,8 @@ Status wait(ampc_request *request) {
     if (!done && wasInterrupted())
       ampc_request_cancel(request);
   }
+  if (wasInterrupted()) // between two short executions, nothing was there to cancel
+    return Failure{ErrorCode::Execution, "interrupted", {}, ""};
   return std::nullopt;
 }
 

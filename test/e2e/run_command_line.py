@@ -77,7 +77,7 @@ def prepare(folder):
     onnx.save(generate.make_model("mlp"), shell.path("mlp.onnx"))
     onnx.save(generate.make_model("bert"), shell.path("bert.onnx"))
     np.save(shell.path("x.npy"), np.random.default_rng(0).uniform(-1, 1, (8, 64)).astype(np.float32))
-    shell.good("mlp.onnx", "--devices", "2")
+    shell.good("mlp.onnx", "--devices", "2", "--strategy", "data")
     return shell
 
 
@@ -146,7 +146,7 @@ def input_forms_agree(shell):
 @case
 def a_model_runs_without_a_plan(shell):
     shell.good("run", "mlp.plan", "--input", "x=x.npy", "--output-dir", "a")
-    shell.good("run", "mlp.onnx", "--devices", "2", "--input", "x=x.npy", "--output-dir", "b")
+    shell.good("run", "mlp.onnx", "--devices", "2", "--strategy", "data", "--input", "x=x.npy", "--output-dir", "b")
     assert shell.read("a/output_0.npy") == shell.read("b/output_0.npy")
     for name in ("a", "b"):
         shutil.rmtree(shell.path(name))
@@ -357,7 +357,11 @@ def main():
     chosen = sys.argv[1:]
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="ampc-command-line-") as folder:
-        shell = prepare(folder)
+        try:
+            shell = prepare(folder)
+        except AssertionError as error:
+            print(f"FAILED prepare: {error}\n0 passed, 1 failed")
+            return 1
         for function in CASES:
             if chosen and function.__name__ not in chosen:
                 continue
