@@ -187,7 +187,7 @@ std::optional<HostTensor> constantValue(Value value) {
   auto dense = op ? op->getAttrOfType<DenseElementsAttr>("value") : nullptr;
   if (!dense || op->getName().getStringRef() != "ampc.constant")
     return std::nullopt;
-  HostTensor result(typeOf(value));
+  HostTensor result(*fromMlir(dense.getType())); // the whole literal, also where the value is a shard of it
   if (result.type.type == DataType::Bool) {
     int64_t k = 0;
     for (bool bit : dense.getValues<bool>())

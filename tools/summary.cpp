@@ -27,7 +27,7 @@ std::string secondsText(double seconds) {
     return print("%.3g s", seconds);
   if (seconds >= 1e-3)
     return print("%.3g ms", seconds * 1e3);
-  return print("%.3g us", seconds * 1e6);
+  return print("%.3g us", seconds < 1e-10 ? 0 : seconds * 1e6);
 }
 
 std::string bytesText(double bytes) {
@@ -219,9 +219,9 @@ static std::string kernelTable(const PlanFacts &facts) {
                     [](const Row &a, const Row &b) { return a.seconds > b.seconds; });
   std::string text = "\n  longest steps                                              program       time\n";
   for (size_t i = 0; i < shown; ++i)
-    text += print("  %-50s  %14s  %9s\n",
-                  fitted(std::string(plan::name(rows[i].step->kind)) + " " + rows[i].step->name, 50).c_str(),
-                  fitted(plan.programs[rows[i].program].name, 14).c_str(), secondsText(rows[i].seconds).c_str());
+    text += print("  %-46s  %18s  %9s\n",
+                  fitted(std::string(plan::name(rows[i].step->kind)) + " " + rows[i].step->name, 46).c_str(),
+                  fitted(plan.programs[rows[i].program].name, 18).c_str(), secondsText(rows[i].seconds).c_str());
   return text;
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -36,7 +37,8 @@ def compile_plan(model, plan, *options, timeout=600):
 
 
 def write_inputs(folder, inputs):
-    os.makedirs(folder, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
     for name, value in inputs.items():
         np.save(os.path.join(folder, name.replace("/", "_") + ".npy"), value)
 
