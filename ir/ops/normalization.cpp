@@ -110,6 +110,11 @@ static ImportResults importInstanceNormalization(ImportContext &context) {
   Expansion e(context);
   Value x = e.operand(0);
   int64_t rank = e.rank(x);
+  for (size_t k : {1, 2})
+    if (!e.failed() && (rank < 2 || e.type(e.operand(k)).numElements() != e.shape(x)[1]))
+      e.invalid("scale and bias need one element per channel");
+  if (e.failed())
+    return e.done({});
   Value wide = e.toComputeType(x);
   Standardized s = standardize(e, wide, axesFrom(2, rank), context.real("epsilon", 1e-5));
   Value normalized = e.mul(s.centered, s.inverseDeviation, "normalized");
