@@ -92,7 +92,7 @@ std::vector<Choice> enumerateChoices(const GraphOp &op, const Grid &grid, const 
       int64_t parts = 1;
       for (int axis : loopAxes[l])
         parts *= grid.axisSizes[axis];
-      legal &= parts <= op.rule.loops[l].extent;
+      legal &= parts == 1 || parts <= op.rule.loops[l].extent; // no empty shards
     }
     if (legal)
       choices.push_back(makeChoice(op, grid, device, std::move(loopAxes)));

@@ -1,9 +1,14 @@
-// Runs passes over a module of MLIR text, for the lit tests: ampc-opt [--ampc-PASS ...] [--ampc-verify=STAGE] FILE.
-// Not meant for users; decisions come from the attributes that `annotate` would have written.
+// Runs passes over MLIR text, for the lit tests: ampc-opt [--ampc-PASS ...] [--ampc-verify=STAGE] FILE. A file may
+// hold several modules, separated by lines `// -----`; each is handled by itself. Not meant for users; decisions come
+// from the attributes that `annotate` would have written.
 #include "ir/dialect.h"
 #include "passes/passes.h"
 
 #include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/ToolUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <map>
@@ -24,9 +29,32 @@ const std::map<std::string, Pass> &passes() {
   return table;
 }
 
-int refuse(llvm::Error error) {
-  llvm::logAllUnhandledErrors(std::move(error), llvm::errs());
-  return 1;
+constexpr llvm::StringLiteral verifyPrefix = "--ampc-verify=";
+
+llvm::Error runStep(mlir::ModuleOp module, llvm::StringRef step) {
+  if (step.consume_front(verifyPrefix))
+    return verifyStage(module, step);
+  return passes().at(step.str())(module);
+}
+
+/// One module: parsed, taken through the steps, printed.
+llvm::LogicalResult process(std::unique_ptr<llvm::MemoryBuffer> text, const std::vector<std::string> &steps,
+                            llvm::raw_ostream &os) {
+  mlir::MLIRContext context;
+  loadDialects(context);
+  context.disableMultithreading();
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(text), llvm::SMLoc());
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceFile<mlir::ModuleOp>(sources, &context);
+  if (!module)
+    return llvm::failure();
+  for (const std::string &step : steps)
+    if (llvm::Error error = runStep(*module, step)) {
+      llvm::logAllUnhandledErrors(std::move(error), llvm::errs());
+      return llvm::failure();
+    }
+  module->print(os);
+  return llvm::success();
 }
 
 } // namespace
@@ -37,7 +65,7 @@ int main(int argumentCount, char **arguments) {
   for (int i = 1; i < argumentCount; ++i) {
     std::string argument = arguments[i];
     bool isStep = argument.rfind("--", 0) == 0;
-    if (isStep && !passes().count(argument) && argument.rfind("--ampc-verify=", 0) != 0) {
+    if (isStep && !passes().count(argument) && argument.rfind(verifyPrefix.str(), 0) != 0) {
       llvm::errs() << "ampc-opt: unknown pass " << argument << "\n";
       return 2;
     }
@@ -46,20 +74,15 @@ int main(int argumentCount, char **arguments) {
     else
       file = argument;
   }
-  mlir::MLIRContext context;
-  loadDialects(context);
-  context.disableMultithreading();
-  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceFile<mlir::ModuleOp>(file, &context);
-  if (!module)
-    return 1;
-  for (const std::string &step : steps) {
-    auto pass = passes().find(step);
-    llvm::Error error = pass != passes().end()
-                            ? pass->second(*module)
-                            : verifyStage(*module, llvm::StringRef(step).substr(sizeof "--ampc-verify=" - 1));
-    if (error)
-      return refuse(std::move(error));
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> text = mlir::openInputFile(file, &message);
+  if (!text) {
+    llvm::errs() << "ampc-opt: " << message << "\n";
+    return 2;
   }
-  module->print(llvm::outs());
-  return 0;
+  auto processOne = [&](std::unique_ptr<llvm::MemoryBuffer> chunk, llvm::raw_ostream &os) {
+    return process(std::move(chunk), steps, os);
+  };
+  mlir::NoSourceChunkBufferHandler handler = processOne;
+  return llvm::failed(mlir::splitAndProcessBuffer(std::move(text), handler, llvm::outs()));
 }

@@ -91,6 +91,7 @@ def with_random_weights(path, seed=0):
         graph.initializer.append(numpy_helper.from_array(values.astype(np.float32), name))
     del graph.node[:]
     graph.node.extend(kept)
+    model.ir_version = max(model.ir_version, 4)  # before 4, initializers had to be listed as inputs
     calm_logits(model)
     return model
 
@@ -99,7 +100,10 @@ def calm_logits(model):
     """Scales the last product so that the final softmax is no mere maximum: without trained statistics the values of
     deep networks grow from layer to layer."""
     graph = model.graph
-    logits = [node for node in graph.node if node.op_type == "Softmax"][-1].input[0]
+    softmaxes = [node for node in graph.node if node.op_type == "Softmax"]
+    if not softmaxes:
+        return
+    logits = softmaxes[-1].input[0]
     producer = [node for node in graph.node if logits in node.output][0]
     if producer.op_type != "Gemm":
         return
