@@ -40,6 +40,8 @@ private:
   llvm::Error decide(std::vector<Decision> &decisions, uint64_t weightLimitBytes);
   llvm::Expected<Candidate> build(const Decision &decision, bool dump);
   llvm::Expected<Candidate> choose();
+  llvm::Error simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
+                       uint64_t &smallestPeakBytes, uint64_t &activationBytes);
   llvm::Error generate(Candidate &candidate);
   /// Verifies the border after `stage`, writes the dump.
   llvm::Error reached(ModuleOp module, StringRef stage, bool dump);
@@ -61,6 +63,7 @@ private:
   double oneDeviceSeconds = 0;
   size_t numModelWeights = 0;
   int numDumps = 0;
+  bool stopped = false; // the stage of --stop-after has been reached
   std::chrono::steady_clock::time_point lastPhase = std::chrono::steady_clock::now();
 };
 
@@ -78,7 +81,9 @@ void Compiler::phase(const char *name) {
 llvm::Error Compiler::reached(ModuleOp module, StringRef stage, bool dump) {
   if (llvm::Error error = verifyStage(module, stage))
     return error;
-  if (!dump || options.dumpFolder.empty())
+  bool isWanted = dump && !options.dumpFolder.empty() && !stopped;
+  stopped |= dump && stage == options.stopAfter;
+  if (!isWanted)
     return llvm::Error::success();
   if (std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder))
     return makeError(ErrorCode::FileSystem, "cannot create the dump folder: " + error.message(),
@@ -157,13 +162,6 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
   return candidate;
 }
 
-static uint64_t peakBytes(const plan::Plan &plan) {
-  uint64_t peak = 0;
-  for (const plan::RankTable &rank : plan.ranks)
-    peak = std::max(peak, rank.peakBytes);
-  return peak;
-}
-
 llvm::Error Compiler::decide(std::vector<Decision> &decisions, uint64_t weightLimitBytes) {
   StrategyOptions strategy;
   strategy.devices = options.devices;
@@ -171,6 +169,7 @@ llvm::Error Compiler::decide(std::vector<Decision> &decisions, uint64_t weightLi
   strategy.seed = options.seed;
   strategy.objective = options.objective;
   strategy.weightLimitBytes = weightLimitBytes;
+  strategy.timeLimitSeconds = options.timeLimitSeconds;
   std::string why;
   decisions = findDecisions(view.graph, options.cluster, strategy, why);
   if (decisions.empty())
@@ -179,15 +178,34 @@ llvm::Error Compiler::decide(std::vector<Decision> &decisions, uint64_t weightLi
   return llvm::Error::success();
 }
 
-/// Simulates the best few candidates and takes the fastest that fits.
+/// Simulates the best few candidates and takes the fastest that fits; if none does, searches again with the weights
+/// of a device limited to what the activations leave.
 llvm::Expected<Compiler::Candidate> Compiler::choose() {
-  std::vector<Decision> decisions;
-  if (llvm::Error error = decide(decisions, 0))
-    return error;
-  phase("search");
-  constexpr size_t maxFinalists = 4;
   std::optional<Candidate> best;
-  uint64_t smallestPeak = ~uint64_t(0);
+  uint64_t smallestPeakBytes = ~uint64_t(0), activationBytes = ~uint64_t(0), weightLimitBytes = 0;
+  for (int round = 0; round < 2 && !best; ++round) {
+    std::vector<Decision> decisions;
+    if (llvm::Error error = decide(decisions, weightLimitBytes))
+      return error;
+    phase("search");
+    if (llvm::Error error = simulate(decisions, best, smallestPeakBytes, activationBytes))
+      return error;
+    phase("simulate");
+    if (activationBytes >= memoryLimitBytes())
+      break;
+    weightLimitBytes = memoryLimitBytes() - activationBytes;
+  }
+  if (!best)
+    return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices",
+                     {{"needed per device", std::to_string(smallestPeakBytes) + " bytes"},
+                      {"limit per device", std::to_string(memoryLimitBytes()) + " bytes"}},
+                     "use --memory-limit " + llvm::Twine(smallestPeakBytes) + ", or more devices");
+  return build(best->decision, true);
+}
+
+llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
+                               uint64_t &smallestPeakBytes, uint64_t &activationBytes) {
+  constexpr size_t maxFinalists = 4;
   for (size_t k = 0; k < decisions.size(); ++k) {
     considered.push_back({decisions[k].strategy});
     // One device is always simulated: it is what everything is compared with.
@@ -197,8 +215,13 @@ llvm::Expected<Compiler::Candidate> Compiler::choose() {
     llvm::Expected<Candidate> candidate = build(decisions[k], false);
     if (!candidate)
       return candidate.takeError();
-    uint64_t peak = peakBytes(candidate->scheduled.plan);
-    smallestPeak = std::min(smallestPeak, peak);
+    uint64_t peak = 0, activation = 0;
+    for (const plan::RankTable &rank : candidate->scheduled.plan.ranks) {
+      peak = std::max(peak, rank.peakBytes);
+      activation = std::max(activation, rank.activationBytes);
+    }
+    smallestPeakBytes = std::min(smallestPeakBytes, peak);
+    activationBytes = std::min(activationBytes, activation);
     considered.back().seconds = candidate->seconds;
     considered.back().fits = peak <= memoryLimitBytes();
     if (isOneDevice)
@@ -206,13 +229,7 @@ llvm::Expected<Compiler::Candidate> Compiler::choose() {
     if (considered.back().fits && (!best || candidate->seconds < best->seconds))
       best = std::move(*candidate);
   }
-  if (!best)
-    return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices",
-                     {{"needed per device", std::to_string(smallestPeak) + " bytes"},
-                      {"limit per device", std::to_string(memoryLimitBytes()) + " bytes"}},
-                     "use --memory-limit " + llvm::Twine(smallestPeak) + ", or more devices");
-  phase("simulate");
-  return build(best->decision, true);
+  return llvm::Error::success();
 }
 
 /// Machine code for the kernels; workspaces are appended to the arenas of the programs that use them.
@@ -272,6 +289,8 @@ llvm::Expected<CompiledModel> Compiler::run() {
   llvm::Expected<Candidate> best = choose();
   if (!best)
     return best.takeError();
+  if (stopped || options.stopAfter == "stepped")
+    return std::move(result);
   plan::Plan &plan = best->scheduled.plan;
   phase("partition");
   if (options.generateCode)
@@ -286,9 +305,11 @@ llvm::Expected<CompiledModel> Compiler::run() {
   plan.memoryLimitBytes = options.memoryLimitBytes;
   plan.threadsPerDevice = uint32_t(options.threadsPerDevice);
   plan.predictedStepSeconds = best->seconds;
-  plan.boundSeconds = best->decision.boundSeconds;
-  if (plan.predictedStepSeconds > 0)
-    plan.gap = std::max(0.0, 1 - plan.boundSeconds / plan.predictedStepSeconds);
+  // Bound and gap are those of the sharding search, whose model adds up what the simulation overlaps.
+  const Decision &decision = best->decision;
+  plan.boundSeconds = std::min(decision.boundSeconds, plan.predictedStepSeconds);
+  if (decision.predictedSeconds > 0)
+    plan.gap = 1 - decision.boundSeconds / decision.predictedSeconds;
   std::string note;
   if (options.devices > 1 && plan.ranks.size() == 1)
     note = "one device is fastest: communication would cost more than the others save";

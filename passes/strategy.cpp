@@ -65,23 +65,26 @@ void LayoutProblem::cutStages(std::mt19937_64 *random) {
     return;
   Grid one;
   std::vector<double> weight(count);
-  double total = 0;
+  double total = 1e-30;
   for (size_t k = 0; k < count; ++k) {
     Choice whole = enumerateChoices(graph.ops[k], one, cluster.devices[0])[0];
     // Under a memory limit what must be balanced is weights.
     weight[k] = options.weightLimitBytes ? double(whole.weightBytes) + 1 : whole.seconds + 1e-12;
     if (random)
       weight[k] = std::uniform_real_distribution<double>(0, 1)(*random);
+    if (graph.ops[k].isView || graph.ops[k].isOutput)
+      weight[k] = 0;
     total += weight[k];
   }
+  // Stages are counted where work is: views and outputs stay with what they read, so that no stage is without work.
   double sum = 0;
+  int last = -1;
   for (size_t k = 0; k < count; ++k) {
-    stageOf[k] = std::min(layout.stages - 1, int((sum + weight[k] / 2) / total * layout.stages));
+    if (!graph.ops[k].isView && !graph.ops[k].isOutput)
+      last = std::min({layout.stages - 1, int((sum + weight[k] / 2) / total * layout.stages), last + 1});
+    stageOf[k] = std::max(last, 0);
     sum += weight[k];
   }
-  // Every stage needs at least one operator, in order.
-  for (size_t k = 0; k < count; ++k)
-    stageOf[k] = std::min<int>(stageOf[k], k == 0 ? 0 : stageOf[k - 1] + 1);
 }
 
 static bool splitsWeight(const GraphOp &op, const Choice &choice) {
@@ -216,7 +219,9 @@ std::optional<Decision> LayoutProblem::solve(std::mt19937_64 *random, std::strin
     addEdges(problem);
     if (options.weightLimitBytes)
       problem.memoryLimitBytes = int64_t(options.weightLimitBytes);
-    search::Solution solution = search::solve(problem);
+    search::SolveOptions solveOptions;
+    solveOptions.timeLimitSeconds = options.timeLimitSeconds;
+    search::Solution solution = search::solve(problem, solveOptions);
     if (!solution.feasible) {
       why = decision.strategy + ": " + solution.reason;
       return std::nullopt;
@@ -271,10 +276,15 @@ std::vector<Decision> findDecisions(const Graph &graph, const cost::Cluster &clu
     for (int count = options.devices - 1; count >= 1; --count)
       if (count == 1 || options.devices % count == 0)
         counts.push_back(count);
+  std::vector<Layout> layouts;
   for (int count : counts)
-    for (const Layout &layout : layoutsOf(count, options))
-      if (std::optional<Decision> decision = LayoutProblem(graph, cluster, options, layout).solve(nullptr, why))
-        decisions.push_back(std::move(*decision));
+    for (Layout &layout : layoutsOf(count, options))
+      layouts.push_back(std::move(layout));
+  StrategyOptions share = options; // of the time limit
+  share.timeLimitSeconds /= double(layouts.size());
+  for (const Layout &layout : layouts)
+    if (std::optional<Decision> decision = LayoutProblem(graph, cluster, share, layout).solve(nullptr, why))
+      decisions.push_back(std::move(*decision));
   std::stable_sort(decisions.begin(), decisions.end(), [](const Decision &a, const Decision &b) {
     return a.predictedSeconds < b.predictedSeconds;
   });

@@ -13,6 +13,7 @@ struct StrategyOptions {
   uint64_t seed = 0;
   Objective objective = Objective::Latency;
   uint64_t weightLimitBytes = 0; // per device; 0 = none
+  double timeLimitSeconds = 0;   // of the whole search; 0 = none, and the result depends on the problem alone
 };
 
 /// Candidate decisions, best first by the search's own estimate. The caller simulates them and takes the best.
