@@ -1,5 +1,5 @@
 // The iteration rule of an operator instance: named loops and, per operand and result, how its dimensions are
-// indexed by them. Shapes, legal shardings, FLOPs, bytes, the linalg lowering and the reference evaluation are all
+// indexed by them. Shapes, legal shardings, FLOPs, bytes, the generated code and the reference evaluation are all
 // derived from it. Plain structs, no MLIR.
 #pragma once
 

@@ -171,10 +171,10 @@ IterationRule elementwiseRule(const OpInstance &instance);
 /// NumPy broadcast of all operand shapes; result type is the first operand's (`resultType` overrides).
 InferFn broadcastInfer(std::optional<DataType> resultType = std::nullopt);
 /// Adds an elementwise dialect op and, for each ONNX name, the import row that maps it one to one (attributes
-/// copied). This is the one place to add an elementwise operator.
+/// not copied). This is the one place to add an elementwise operator.
 void addElementwise(OpTable &table, const char *name, int operands, std::vector<const char *> onnxNames, BodyFn body,
                     std::optional<DataType> resultType = std::nullopt, double flopsPerPoint = 1);
-/// Import function that builds dialect op `row` from all operands and all attributes of the node.
+/// Import function that builds dialect op `row` from all operands of the node, without attributes.
 ImportFn importAs(std::string row);
 /// Normalizes a possibly negative axis; error sentence if out of range.
 llvm::Expected<int64_t> normalizeAxis(int64_t axis, int64_t rank);

@@ -1,5 +1,5 @@
 // The arithmetic of one loop point of an operator, as a small typed graph. One description serves the reference
-// evaluation, the linalg lowering and (later) differentiation. Plain structs, no MLIR.
+// evaluation, code generation and (later) differentiation. Plain structs, no MLIR.
 #pragma once
 
 #include "runtime/plan/data_type.h"

@@ -123,16 +123,22 @@ bool Fusion::fits(Operation *op, Space &space) const {
   return walked.shape == reduced;
 }
 
+/// True if a path of dependencies leads from group `from` back to `group`.
 bool Fusion::reaches(int from, int group, std::vector<char> &visited) const {
-  if (from == group)
-    return true;
-  if (visited[from])
-    return false;
-  visited[from] = 1;
-  for (int op : members[from])
-    for (int earlier : before[op])
-      if (groupOf[earlier] != from && reaches(groupOf[earlier], group, visited))
-        return true;
+  std::vector<int> pending = {from};
+  while (!pending.empty()) {
+    int current = pending.back();
+    pending.pop_back();
+    if (current == group)
+      return true;
+    if (visited[current])
+      continue;
+    visited[current] = 1;
+    for (int op : members[current])
+      for (int earlier : before[op])
+        if (groupOf[earlier] != current)
+          pending.push_back(groupOf[earlier]);
+  }
   return false;
 }
 

@@ -43,9 +43,12 @@ private:
 } // namespace
 
 std::string InsertReshards::uniqueName(StringRef base, StringRef what) {
-  std::string name = (base + (what.empty() ? "" : "/") + what).str();
-  int count = used[name]++;
-  return count ? name + "@" + std::to_string(count) : name;
+  std::string wanted = (base + (what.empty() ? "" : "/") + what).str(), name = wanted;
+  // A model may use any name itself, also one of this form.
+  for (int count = 1; used[name] > 0; ++count)
+    name = wanted + "@" + std::to_string(count);
+  used[name] = 1;
+  return name;
 }
 
 /// Loop axes under which `op` produces result `result` in `sharding` without partial results, if there are any.
@@ -165,7 +168,11 @@ Value InsertReshards::transfer(Value value, int stage, const Sharding &to) {
   Sharding whole = shardingOf(value);
   whole.partialAxes.clear();
   whole.partialKind = Reduction::None;
+  // Sent as soon as it is there, not where it is read: the source stage must not finish first.
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfter(value.getDefiningOp());
   Value sent = arrive(value, source, whole);
+  builder.setInsertionPointAfter(sent.getDefiningOp());
   Operation *op = createOp(builder, "transfer",
                            uniqueName(nameOf(value.getDefiningOp()), "to_stage_" + std::to_string(stage)), sent,
                            {builder.getNamedAttr("from_stage", builder.getI64IntegerAttr(source)),

@@ -48,9 +48,12 @@ static void mergeEqualOps(func::FuncOp main) {
 }
 
 static void dropDeadOps(func::FuncOp main) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front().without_terminator())))
-    if (op.getNumResults() > 0 && op.use_empty() && op.getName().stripDialect() != "input")
-      op.erase();
+  std::vector<Operation *> ops;
+  for (Operation &op : main.getBody().front().without_terminator())
+    ops.push_back(&op);
+  for (Operation *op : llvm::reverse(ops))
+    if (op->getNumResults() > 0 && op->use_empty() && op->getName().stripDialect() != "input")
+      op->erase();
 }
 
 llvm::Error normalize(ModuleOp module) {

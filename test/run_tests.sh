@@ -3,7 +3,7 @@
 #
 #   test/run_tests.sh                      what ./setup.sh test runs
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
-#   test/run_tests.sh --only NAME          one group: unit, lit, command-line, demo, node, models
+#   test/run_tests.sh --only NAME          one group: unit, structure, lit, command-line, demo, node, models
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="${AMPC_CACHE:-$HOME/.cache/ampc}"
@@ -76,6 +76,7 @@ demo() {
 
 begin=$SECONDS
 walk unit unit_tests
+walk structure "$python" test/structure_test.py
 [ -n "$(find test -name '*.mlir' -print -quit)" ] && walk lit lit_tests
 walk command-line "$python" test/e2e/run_command_line.py
 walk demo demo

@@ -1,5 +1,5 @@
-// Storage operators: where values enter, rest and leave. Their rule is the identity, so that their sharding is a
-// decision like any other.
+// Storage operators: where values enter, rest and leave. Their rule is the identity; every reader gets them in the
+// sharding it needs (docs/decisions/0004).
 #include "ir/op_table.h"
 
 namespace ampc {

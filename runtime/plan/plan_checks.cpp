@@ -158,6 +158,16 @@ struct StepCheck {
     return fail("a buffer has an unknown space");
   }
 
+  /// Kernels read and write whole elements: a buffer starts where one may start.
+  bool isAligned(const Buffer &buffer, DataType type) const {
+    uint64_t offset = buffer.offsetBytes;
+    if (buffer.space == Space::Blob)
+      offset += rank.blobs[buffer.index].offsetBytes; // the index was checked with the buffer
+    if (buffer.space == Space::Activation)
+      offset |= program.slotStrideBytes;
+    return offset % (bitWidth(type) / 8) == 0;
+  }
+
   Status launch() const {
     if (step.kernel >= plan.kernels.size())
       return fail("a step names a kernel that does not exist");
@@ -167,9 +177,15 @@ struct StepCheck {
     for (size_t i = 0; i < step.reads.size(); ++i)
       if (step.reads[i].sizeBytes < bytesOf(kernel.operands[i]))
         return fail("a buffer is smaller than its kernel's operand");
+    for (size_t i = 0; i < step.reads.size(); ++i)
+      if (!isAligned(step.reads[i], kernel.operands[i].type))
+        return fail("a buffer is not aligned for its kernel's operand");
     for (size_t i = 0; i < step.writes.size(); ++i)
       if (step.writes[i].sizeBytes < bytesOf(kernel.results[i]))
         return fail("a buffer is smaller than its kernel's result");
+    for (size_t i = 0; i < step.writes.size(); ++i)
+      if (!isAligned(step.writes[i], kernel.results[i].type))
+        return fail("a buffer is not aligned for its kernel's result");
     if (kernel.kind == KernelKind::Generated && step.workspace.sizeBytes < kernel.workspaceBytes)
       return fail("the workspace is smaller than its kernel needs");
     for (uint32_t index : step.indexArgs)
