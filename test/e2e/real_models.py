@@ -36,8 +36,24 @@ def drawn_text(shape, seed):
     return (pixels - mean) / deviation
 
 
+def drawn_voice(shape, seed):
+    """Rows of voiced sound: harmonics of a random pitch with a little noise, 16,000 samples a second. White noise at full
+    scale, which no microphone delivers, drives the recurrent state to where rounding in f32 is amplified a thousand
+    times, ONNX Runtime's own included."""
+    random = np.random.default_rng(seed)
+    time = np.arange(shape[-1]) / 16000
+    rows = []
+    for _ in range(int(np.prod(shape[:-1]))):
+        pitch, loudness = random.uniform(90, 300), random.uniform(0.02, 0.3)
+        tones = [np.sin(2 * np.pi * (k * pitch * time + random.uniform())) / k for k in range(1, 12)]
+        rows.append(loudness * sum(tones) / 2 + random.normal(0, 0.005, shape[-1]))
+    return np.array(rows).reshape(shape)
+
+
 # Inputs that must look like something, by model and input.
 DRAWN = {("ocr-detection", "x"): drawn_text}
+DRAWN.update({(model, "input"): drawn_voice
+              for model in ("vad", "vad-8k", "vad-16k-op15", "vad-sequence", "vad-half", "vad-op18", "vad-openvino")})
 
 
 def trained_models():
