@@ -150,7 +150,7 @@ bool Fusion::continuesProduct(Operation *op, int group) const {
   if (!row || (row->opClass != OpClass::Contraction && row->opClass != OpClass::Convolution))
     return false;
   Value last = ops[members[group].back()]->getResult(0);
-  return members[group].size() <= maxEpilogue && last.hasOneUse() && isEpilogue(op, last);
+  return members[group].size() <= maxEpilogue && last.hasOneUse() && isEpilogue(op, first, last);
 }
 
 /// Adds op `number` to the group of one of its operands, if index spaces agree and no path leaves and re-enters it.

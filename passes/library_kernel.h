@@ -15,7 +15,7 @@ struct LibraryCall {
 /// result; nothing if the library cannot do it, or only with its slow reference implementation.
 std::optional<LibraryCall> libraryCallOf(mlir::Operation *kernel);
 
-/// True if `op` may follow a product as part of its kernel: a post-op on the operand produced by `product`.
-bool isEpilogue(mlir::Operation *op, mlir::Value product);
+/// True if `op` may follow `product` as part of its kernel: a post-op on `chained`, the kernel's result so far.
+bool isEpilogue(mlir::Operation *op, mlir::Operation *product, mlir::Value chained);
 
 } // namespace ampc
