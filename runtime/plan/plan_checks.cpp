@@ -224,6 +224,17 @@ struct StepCheck {
     for (const Buffer &write : step.writes)
       if (Status error = buffer(write, true))
         return error;
+    // Launches are checked operand by operand; what is copied or communicated has one element type.
+    if (step.kind != StepKind::Launch && step.kind != StepKind::Wait) {
+      bool isCopy = step.kind == StepKind::Copy;
+      if (!isCopy && step.communication >= plan.communications.size())
+        return fail("a step names a communication that does not exist");
+      DataType type = isCopy ? step.type : plan.communications[step.communication].type;
+      for (const std::vector<Buffer> *buffers : {&step.reads, &step.writes})
+        for (const Buffer &buffer : *buffers)
+          if (!isAligned(buffer, type))
+            return fail("a buffer is not aligned for its elements");
+    }
     if (step.workspace.space != Space::None && step.workspace.space != Space::Activation)
       return fail("a workspace must lie in the activation arena");
     if (Status error = buffer(step.workspace, true))
