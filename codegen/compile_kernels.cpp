@@ -94,9 +94,9 @@ private:
 };
 
 // A library that defines `symbols` and nothing else, to link against.
-Expected<Object> makeStub(const std::set<std::string> &symbols, TargetMachine &machine) {
+Expected<Object> makeImportObject(const std::set<std::string> &symbols, TargetMachine &machine) {
   LLVMContext context;
-  Module module("stub", context);
+  Module module("import", context);
   module.setTargetTriple(machine.getTargetTriple());
   module.setDataLayout(machine.createDataLayout());
   module.setPICLevel(PICLevel::BigPIC);
@@ -178,10 +178,10 @@ Expected<KernelLibrary> compileKernels(ArrayRef<KernelRequest> requests, const T
   std::vector<codegen::NeededLibrary> needed;
   for (auto &[soname, symbols] :
        {std::pair("libmvec.so.1", &vectorMath), std::pair("libm.so.6", &scalarMath)}) {
-    Expected<Object> stub = makeStub(*symbols, **machine);
-    if (!stub)
-      return stub.takeError();
-    needed.push_back({soname, std::move(*stub)});
+    Expected<Object> importObject = makeImportObject(*symbols, **machine);
+    if (!importObject)
+      return importObject.takeError();
+    needed.push_back({soname, std::move(*importObject)});
   }
   Expected<std::vector<char>> sharedObject = codegen::linkSharedObject(objects, needed);
   if (!sharedObject)

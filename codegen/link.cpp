@@ -70,12 +70,12 @@ Expected<std::vector<char>> linkSharedObject(ArrayRef<SmallVector<char, 0>> obje
   }
   arguments.push_back("--as-needed");
   for (size_t k = 0; k < needed.size(); ++k) {
-    std::string stub = path("stub" + Twine(k) + ".o"), library = path("stub" + Twine(k) + ".so");
-    if (Error error = writeFile(stub, needed[k].stub))
+    std::string importObject = path("import" + Twine(k) + ".o"), library = path("import" + Twine(k) + ".so");
+    if (Error error = writeFile(importObject, needed[k].importObject))
       return error;
-    std::vector<std::string> stubArguments = common;
-    stubArguments.insert(stubArguments.end(), {"-soname", needed[k].soname, "-o", library, stub});
-    if (Error error = runLinker(stubArguments))
+    std::vector<std::string> importArguments = common;
+    importArguments.insert(importArguments.end(), {"-soname", needed[k].soname, "-o", library, importObject});
+    if (Error error = runLinker(importArguments))
       return error;
     arguments.push_back(library);
   }

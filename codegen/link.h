@@ -15,7 +15,7 @@ namespace ampc::codegen {
 /// read.
 struct NeededLibrary {
   std::string soname;
-  llvm::SmallVector<char, 0> stub; // object that defines the symbols taken from it
+  llvm::SmallVector<char, 0> importObject; // object that defines the symbols taken from it
 };
 
 /// One link runs at a time. The bytes depend only on the arguments.
