@@ -52,13 +52,14 @@ walk() {
 }
 
 unit_tests() {
-  "$cache/venv/bin/ctest" --test-dir build --output-on-failure --timeout 1200 >"$log.ctest" 2>&1
+  "$cache/venv/bin/ctest" --test-dir build --output-on-failure --timeout 1200 --output-junit "$log.xml" >"$log.ctest" 2>&1
   grep -vE '^ *Start|Passed +[0-9.]+ sec$' "$log.ctest" | grep -v '^$'
+  # The wording of ctest's own summary differs between its versions; the attributes of its JUnit file do not.
   local total bad
-  total="$(sed -nE 's/.*tests failed out of ([0-9]+)/\1/p' "$log.ctest")"
-  bad="$(sed -nE 's/.* ([0-9]+) tests failed out of .*/\1/p' "$log.ctest")"
-  rm -f "$log.ctest"
-  [ -n "$total" ] && printf '%d passed, %d failed\n' $((total - bad)) "$bad"
+  total="$(sed -nE 's/.*[[:space:]]tests="([0-9]+)".*/\1/p' "$log.xml" | head -1)"
+  bad="$(sed -nE 's/.*[[:space:]]failures="([0-9]+)".*/\1/p' "$log.xml" | head -1)"
+  rm -f "$log.ctest" "$log.xml"
+  [ -n "$total" ] && [ "$total" -gt 0 ] && printf '%d passed, %d failed\n' $((total - bad)) "$bad"
 }
 
 lit_tests() {
