@@ -109,16 +109,20 @@ plan::Communication communicationOf(Operation *op, const std::vector<Grid> &grid
     int source = int(op->getAttrOfType<IntegerAttr>("from_stage").getInt());
     int target = int(op->getAttrOfType<IntegerAttr>("to_stage").getInt());
     Sharding from = fromSharding(op), to = shardingOf(op, 0);
-    // Members that do not hold, or do not need, the value have empty tiles.
-    Tile nothing(from.dims.size());
+    // Members that do not hold, or do not need, the value have empty tiles; a scalar gets a dimension to be empty in.
+    bool isScalar = from.dims.empty();
+    Tile nothing(isScalar ? 1 : from.dims.size());
+    auto tileOf = [&](const Sharding &sharding, const Grid &grid, int64_t rank) {
+      return isScalar ? Tile{{Interval{0, 1}}} : sharding.tile(grid, grid.coordinates(rank));
+    };
     std::vector<Tile> sources, targets;
     for (int64_t rank = 0; rank < grids[source].numDevices(); ++rank) {
-      sources.push_back(from.tile(grids[source], grids[source].coordinates(rank)));
+      sources.push_back(tileOf(from, grids[source], rank));
       targets.push_back(nothing);
     }
     for (int64_t rank = 0; rank < grids[target].numDevices(); ++rank) {
       sources.push_back(nothing);
-      targets.push_back(to.tile(grids[target], grids[target].coordinates(rank)));
+      targets.push_back(tileOf(to, grids[target], rank));
     }
     communication.kind = plan::StepKind::Exchange;
     communication.moves = tileMoves(sources, targets);

@@ -3,7 +3,8 @@
 #
 #   test/run_tests.sh                      what ./setup.sh test runs
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
-#   test/run_tests.sh --only NAME          one group: unit, structure, lit, command-line, demo, node, models
+#   test/run_tests.sh --only NAME          one group: unit, structure, lit, command-line, demo, node, partitioned-node,
+#                                          models
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="${AMPC_CACHE:-$HOME/.cache/ampc}"
@@ -15,7 +16,7 @@ while [ $# -gt 0 ]; do
     --full) full=(--full) ;;
     --part) part="${2:?--part needs K/M}"; shift ;;
     --only) only="${2:?--only needs a name}"; shift ;;
-    *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
   esac
   shift
 done
@@ -27,7 +28,7 @@ trap 'rm -f "$log"' EXIT
 # count NAME PASSED FAILED
 count() {
   passed=$((passed + $2)) failed=$((failed + $3))
-  summary+=("$(printf '%-14s %6d passed, %d failed' "$1" "$2" "$3")")
+  summary+=("$(printf '%-16s %6d passed, %d failed' "$1" "$2" "$3")")
 }
 
 wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
@@ -82,6 +83,10 @@ walk structure "$python" test/structure_test.py
 walk command-line "$python" test/e2e/run_command_line.py
 walk demo demo
 walk node "$python" test/conformance/node_tests.py --tool build/bin/evaluate_model
+slice=1/24
+[ ${#full[@]} -gt 0 ] && slice="$part"
+walk partitioned-node "$python" test/conformance/node_tests.py --ampc build/bin/ampc --devices 1,2,3,8 \
+    --strategy random:1 --part "$slice"
 walk models "$python" test/e2e/run_models.py "${full[@]}" --part "$part"
 
 printf '\n'

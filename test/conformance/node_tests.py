@@ -2,11 +2,12 @@
 evaluation (evaluate_model) or through the whole compiler and runtime (ampc run).
 
   node_tests.py --tool build/bin/evaluate_model [--shardings]
-  node_tests.py --ampc build/bin/ampc [--devices N] [--strategy S] [--jobs J]
-    [--match TEXT] [--part K/M] [--cases FOLDER] [--least PERCENT] [--passed FILE] [--verbose]
+  node_tests.py --ampc build/bin/ampc [--devices 1,2,3,8] [--strategy S] [--jobs J]
+    [--match TEXT] [--part K/M] [--cases FOLDER] [--least PERCENT] [--verbose]
 
 Exit 0 if nothing is wrong, fails or crashes and at least PERCENT pass. What is not supported must be refused with a
-code of ours."""
+code of ours. With several numbers of devices the first decides what must pass: a case that passes there passes on the
+others; every case and number counts once in the last line."""
 
 import argparse
 import collections
@@ -23,6 +24,8 @@ from onnx import TensorProto, numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import node_cases
+
+WRONG = ("wrong", "failed", "crashed")
 
 
 def run_tool(command, folders, work):
@@ -100,17 +103,48 @@ def run_ampc(command, folder):
     return "pass", ""
 
 
-def run_all_ampc(options, folders):
-    command = [os.path.abspath(options.ampc), "run", "--devices", str(options.devices), "--strategy", options.strategy]
+def run_all_ampc(options, folders, devices):
+    command = [os.path.abspath(options.ampc), "run", "--devices", devices, "--strategy", options.strategy]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         return dict(zip((f.name for f in folders), pool.map(lambda f: run_ampc(command, f), folders)))
+
+
+def report(results, options):
+    """Prints what is wrong and a line of totals; False if a case is wrong, fails or crashes, or too few pass."""
+    counts = collections.Counter(status for status, _ in results.values())
+    for name, (status, detail) in sorted(results.items()):
+        if status in WRONG or (options.verbose and status != "pass"):
+            print(f"{status:8} {name}: {detail}")
+    bound = sum(status == "pass" and detail.startswith("bound") for status, detail in results.values())
+    share = 100 * counts["pass"] / max(len(results), 1)
+    print(f"{counts['pass']} of {len(results)} pass ({share:.1f} %; {bound} with inputs bound to values), " +
+          ", ".join(f"{counts[status]} {status}" for status in ("refused", *WRONG)), flush=True)
+    return not any(counts[status] for status in WRONG) and share >= options.least
+
+
+def walk_devices(options, folders):
+    """Every number of devices through `ampc run`; True if no check failed."""
+    passed = failed = 0
+    for position, devices in enumerate(options.devices.split(",")):
+        results = run_all_ampc(options, folders, devices)
+        if position > 0:
+            results = {name: ("failed", detail) if status == "refused" else (status, detail)
+                       for name, (status, detail) in results.items()}
+        print(f"{devices} devices, {options.strategy}: ", end="")
+        if not report(results, options) and not any(status in WRONG for status, _ in results.values()):
+            failed += 1  # fewer than --least pass
+        passed += sum(status == "pass" for status, _ in results.values())
+        failed += sum(status in WRONG for status, _ in results.values())
+        folders = [folder for folder in folders if results[folder.name][0] == "pass"]
+    print(f"{passed} passed, {failed} failed")
+    return failed == 0
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", help="evaluate_model")
     parser.add_argument("--ampc")
-    parser.add_argument("--devices", type=int, default=1)
+    parser.add_argument("--devices", default="1", help="numbers, comma separated")
     parser.add_argument("--strategy", default="auto")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--match", default="")
@@ -118,7 +152,6 @@ def main():
     parser.add_argument("--shardings", action="store_true", help="every operator under every sharding of one loop too")
     parser.add_argument("--cases", help="keep the cases in this folder; reuse it if it exists")
     parser.add_argument("--least", type=float, default=0, help="percentage that must pass")
-    parser.add_argument("--passed", help="write the names of passing cases; if the file exists, run only those in it")
     parser.add_argument("--verbose", action="store_true", help="one line per case that does not pass")
     options = parser.parse_args()
     if bool(options.tool) == bool(options.ampc):
@@ -129,28 +162,12 @@ def main():
             folders = sorted(f for f in root.iterdir() if options.match in f.name and (f / "manifest.txt").exists())
         else:
             folders = sorted(node_cases.write_all(root, options.match))
-        only = pathlib.Path(options.passed) if options.passed else None
-        if only and only.exists():
-            names = set(only.read_text().split())
-            folders = [f for f in folders if f.name in names]
         part, parts = map(int, options.part.split("/"))
         folders = folders[part - 1::parts]
         if options.tool:
-            results = run_tool([options.tool] + ["--shardings"] * options.shardings, folders, work)
-        else:
-            results = run_all_ampc(options, folders)
-    if only and not only.exists():
-        only.write_text("".join(f"{name}\n" for name, (status, _) in sorted(results.items()) if status == "pass"))
-    counts = collections.Counter(status for status, _ in results.values())
-    for name, (status, detail) in sorted(results.items()):
-        if status in ("wrong", "failed", "crashed") or (options.verbose and status != "pass"):
-            print(f"{status:8} {name}: {detail}")
-    bound = sum(status == "pass" and detail.startswith("bound") for status, detail in results.values())
-    share = 100 * counts["pass"] / max(len(results), 1)
-    print(f"{counts['pass']} of {len(results)} pass ({share:.1f} %; {bound} with inputs bound to values), " +
-          ", ".join(f"{counts[status]} {status}" for status in ("refused", "wrong", "failed", "crashed")))
-    bad = counts["wrong"] + counts["failed"] + counts["crashed"]
-    return 1 if bad or share < options.least else 0
+            command = [options.tool] + ["--shardings"] * options.shardings
+            return 0 if report(run_tool(command, folders, work), options) else 1
+        return 0 if walk_devices(options, folders) else 1
 
 
 if __name__ == "__main__":
