@@ -1,6 +1,8 @@
 // Adds up arenas, workspaces and mapped bytes of a plan.
 #include "cost_model/memory.h"
 
+#include "runtime/plan/mapped_weights.h"
+
 #include <algorithm>
 #include <map>
 
@@ -55,6 +57,7 @@ template <typename Visit> void visitSteps(const plan::Plan &plan, const plan::Ra
 MemoryReport memoryOf(const plan::Plan &plan) {
   MemoryReport report;
   ByteRanges allMapped;
+  const std::vector<uint64_t> shares = plan::mappedWeightShares(plan);
   for (const plan::RankTable &rank : plan.ranks) {
     RankMemory memory;
     memory.activationBytes = rank.activationBytes;
@@ -73,6 +76,7 @@ MemoryReport memoryOf(const plan::Plan &plan) {
         }
     });
     memory.mappedBytes = mapped.merge();
+    memory.mappedShareBytes = shares[report.ranks.size()];
     allMapped.add(mapped);
     memory.totalBytes = std::max(rank.peakBytes, memory.activationBytes + memory.persistentBytes +
                                                      memory.stateBytes + memory.workspaceBytes);

@@ -8,6 +8,7 @@
 #include "passes/report_decisions.h"
 #include "passes/schedule.h"
 #include "passes/strategy.h"
+#include "runtime/plan/mapped_weights.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -50,7 +51,8 @@ private:
     return options.objective == Objective::Throughput ? timeline.secondsPerRequest : timeline.latencySeconds;
   }
   uint64_t memoryLimitBytes() const {
-    return options.memoryLimitBytes ? options.memoryLimitBytes : options.cluster.devices[0].memoryBytes;
+    uint64_t limit = options.memoryLimitBytes ? options.memoryLimitBytes : options.cluster.devices[0].memoryBytes;
+    return limit - std::min(limit, workspaceReserveBytes);
   }
 
   std::string modelPath;
@@ -62,6 +64,7 @@ private:
   std::vector<ConsideredPlan> considered;
   double oneDeviceSeconds = 0;
   size_t numModelWeights = 0;
+  uint64_t workspaceReserveBytes = 0; // of the kernels, known once they are made
   int numDumps = 0;
   bool stopped = false; // the stage of --stop-after has been reached
   std::chrono::steady_clock::time_point lastPhase = std::chrono::steady_clock::now();
@@ -197,10 +200,19 @@ llvm::Expected<Compiler::Candidate> Compiler::choose() {
   }
   if (!best)
     return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices",
-                     {{"needed per device", std::to_string(smallestPeakBytes) + " bytes"},
-                      {"limit per device", std::to_string(memoryLimitBytes()) + " bytes"}},
-                     "use --memory-limit " + llvm::Twine(smallestPeakBytes) + ", or more devices");
+                     {{"needed per device", std::to_string(smallestPeakBytes + workspaceReserveBytes) + " bytes"},
+                      {"limit per device", std::to_string(memoryLimitBytes() + workspaceReserveBytes) + " bytes"}},
+                     "use --memory-limit " + llvm::Twine(smallestPeakBytes + workspaceReserveBytes) + ", or more devices");
   return build(best->decision, true);
+}
+
+/// Memory of the fullest device, with its share of the weights that are read in place.
+static uint64_t peakBytesOf(const plan::Plan &plan) {
+  std::vector<uint64_t> mapped = plan::mappedWeightShares(plan);
+  uint64_t peak = 0;
+  for (size_t rank = 0; rank < mapped.size(); ++rank)
+    peak = std::max(peak, plan.ranks[rank].peakBytes + mapped[rank]);
+  return peak;
 }
 
 llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
@@ -215,11 +227,9 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
     llvm::Expected<Candidate> candidate = build(decisions[k], false);
     if (!candidate)
       return candidate.takeError();
-    uint64_t peak = 0, activation = 0;
-    for (const plan::RankTable &rank : candidate->scheduled.plan.ranks) {
-      peak = std::max(peak, rank.peakBytes);
+    uint64_t peak = peakBytesOf(candidate->scheduled.plan), activation = 0;
+    for (const plan::RankTable &rank : candidate->scheduled.plan.ranks)
       activation = std::max(activation, rank.activationBytes);
-    }
     smallestPeakBytes = std::min(smallestPeakBytes, peak);
     activationBytes = std::min(activationBytes, activation);
     considered.back().seconds = candidate->seconds;
@@ -286,17 +296,28 @@ llvm::Expected<CompiledModel> Compiler::run() {
     return std::move(result);
   view = buildGraph(mainFunction(*model.module));
   numModelWeights = model.weights.weights.size();
-  llvm::Expected<Candidate> best = choose();
-  if (!best)
-    return best.takeError();
-  if (stopped || options.stopAfter == "stepped")
-    return std::move(result);
+  std::optional<Candidate> best;
+  // Again if the workspaces of the kernels are what does not fit; the reserve grows each time.
+  for (int firstDump = numDumps; !best; numDumps = best ? numDumps : firstDump) {
+    considered.clear();
+    llvm::Expected<Candidate> chosen = choose();
+    if (!chosen)
+      return chosen.takeError();
+    if (stopped || options.stopAfter == "stepped")
+      return std::move(result);
+    phase("partition");
+    if (options.generateCode)
+      if (llvm::Error error = generate(*chosen))
+        return error;
+    uint64_t peak = peakBytesOf(chosen->scheduled.plan);
+    placeWorkspaces(chosen->scheduled.plan);
+    uint64_t workspaceBytes = peakBytesOf(chosen->scheduled.plan) - peak;
+    if (peak + workspaceBytes > memoryLimitBytes() + workspaceReserveBytes)
+      workspaceReserveBytes = workspaceBytes;
+    else
+      best = std::move(*chosen);
+  }
   plan::Plan &plan = best->scheduled.plan;
-  phase("partition");
-  if (options.generateCode)
-    if (llvm::Error error = generate(*best))
-      return error;
-  placeWorkspaces(plan);
   std::vector<std::vector<double>> seconds = cost::predictSteps(plan, options.cluster);
   for (size_t p = 0; p < plan.programs.size(); ++p)
     for (size_t s = 0; s < plan.programs[p].steps.size(); ++s)

@@ -3,8 +3,8 @@
 #
 #   test/run_tests.sh                      what ./setup.sh test runs
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
-#   test/run_tests.sh --only NAME          one group: unit, structure, lit, command-line, demo, node, partitioned-node,
-#                                          models
+#   test/run_tests.sh --only NAME          one group: unit, structure, lit, command-line, memory, demo, node,
+#                                          partitioned-node, models
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="${AMPC_CACHE:-$HOME/.cache/ampc}"
@@ -81,6 +81,7 @@ walk unit unit_tests
 walk structure "$python" test/structure_test.py
 [ -n "$(find test -name '*.mlir' -print -quit)" ] && walk lit lit_tests
 walk command-line "$python" test/e2e/run_command_line.py
+walk memory "$python" test/e2e/memory_limit.py "${full[@]}"
 walk demo demo
 walk node "$python" test/conformance/node_tests.py --tool build/bin/evaluate_model
 slice=1/24

@@ -35,7 +35,7 @@ static std::vector<DeviceFacts> devicesOf(const PlanFacts &facts) {
       for (const plan::Step &step : plan.programs[table.forwardProgram].steps)
         device.ops += step.kind == plan::StepKind::Launch;
     if (rank < facts.memory.ranks.size())
-      device.bytes = facts.memory.ranks[rank].totalBytes + facts.memory.ranks[rank].mappedBytes;
+      device.bytes = facts.memory.ranks[rank].totalBytes + facts.memory.ranks[rank].mappedShareBytes;
     auto at = [&](const std::vector<double> &list) { return rank < list.size() ? list[rank] : 0.0; };
     device.busySeconds = at(facts.timeline.busySeconds);
     device.communicationSeconds = at(facts.timeline.communicationSeconds);

@@ -17,7 +17,7 @@ struct DeviceFacts {
   uint32_t id = 0, stage = 0;
   std::vector<int64_t> coordinates;
   uint64_t ops = 0;   // kernels that it executes in one step
-  uint64_t bytes = 0; // memory: arenas, and the weights that it reads
+  uint64_t bytes = 0; // memory: arenas, and its share of the weights that are read in place
   double busySeconds = 0, communicationSeconds = 0, waitSeconds = 0; // predicted, in one step
 };
 

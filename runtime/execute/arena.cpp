@@ -10,34 +10,42 @@ constexpr uint64_t alignmentBytes = 64;
 constexpr uint64_t hugePageBytes = 2 << 20;
 } // namespace
 
+plan::Error DeviceMemory::refusal(uint64_t sizeBytes, const char *what, const std::string &reason) const {
+  return {plan::ErrorCode::Infeasible,
+          "rank " + std::to_string(rank) + " cannot have " + std::to_string(sizeBytes) + " bytes of " + what +
+              ": " + reason,
+          {{"rank", std::to_string(rank)}}};
+}
+
+plan::Status DeviceMemory::count(uint64_t sizeBytes, const char *what) {
+  if (limitBytes && (sizeBytes > limitBytes || total > limitBytes - sizeBytes))
+    return refusal(sizeBytes, what,
+                   "it holds " + std::to_string(total) + " bytes and its limit is " +
+                       std::to_string(limitBytes));
+  total += sizeBytes;
+  return {};
+}
+
 plan::Status DeviceMemory::allocate(uint64_t sizeBytes, const char *what, std::byte *&block) {
   block = nullptr;
   if (sizeBytes == 0)
     return {};
-  auto fail = [&](std::string reason) {
-    return plan::Error{plan::ErrorCode::Infeasible,
-                       "rank " + std::to_string(rank) + " cannot have " + std::to_string(sizeBytes) +
-                           " bytes of " + what + ": " + reason,
-                       {{"rank", std::to_string(rank)}}};
-  };
-  if (limitBytes && (sizeBytes > limitBytes || total > limitBytes - sizeBytes))
-    return fail("it holds " + std::to_string(total) + " bytes and its limit is " +
-                std::to_string(limitBytes));
+  if (plan::Status error = count(sizeBytes, what))
+    return error;
   void *data = nullptr;
   if (allocator.allocate) {
     data = allocator.allocate(sizeBytes, alignmentBytes, rank);
     if (!data || reinterpret_cast<uintptr_t>(data) % alignmentBytes)
-      return fail("the program's allocator gave none");
+      return refusal(sizeBytes, what, "the program's allocator gave none");
   } else {
     data =
         mmap(nullptr, sizeBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED)
-      return fail("the system has no memory left");
+      return refusal(sizeBytes, what, "the system has no memory left");
     if (sizeBytes >= hugePageBytes)
       madvise(data, sizeBytes, MADV_HUGEPAGE);
   }
   blocks.push_back({data, sizeBytes});
-  total += sizeBytes;
   block = static_cast<std::byte *>(data);
   return {};
 }

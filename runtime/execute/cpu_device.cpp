@@ -75,6 +75,8 @@ public:
     prepareDeviceThread(plan.threadsPerDevice > 1 ? -1 : options.pinnedCpu);
     if (plan.threadsPerDevice > 1)
       team = std::make_unique<ThreadTeam>(plan.threadsPerDevice);
+    if (Status error = memory.count(options.mappedBytes, "weights in the plan file"))
+      return error;
     if (Status error = memory.allocate(table.activationBytes, "activations", activations))
       return error;
     if (Status error = memory.allocate(table.persistentBytes, "prepared weights", persistent))

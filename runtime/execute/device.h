@@ -28,6 +28,7 @@ class KernelObject;
 
 struct DeviceOptions {
   uint64_t memoryLimitBytes = 0; // 0: none
+  uint64_t mappedBytes = 0;      // its share of the weights that are read in place; counts against the limit
   ArenaAllocator allocator;      // empty: the system's
   int pinnedCpu = -1;            // -1: not pinned
   std::function<void(int level, const std::string &message)> log;

@@ -2,6 +2,7 @@
 #include "runtime/execute/session.h"
 
 #include "runtime/execute/cpu_features.h"
+#include "runtime/plan/mapped_weights.h"
 #include "runtime/plan/plan_checks.h"
 
 #include <algorithm>
@@ -130,12 +131,14 @@ Status Session::prepare() {
   policy.spinIterations = threads <= cpus.size() ? patientSpinIterations : hastySpinIterations;
   double seconds = options.deadlineSeconds > 0 ? options.deadlineSeconds : defaultDeadlineSeconds;
   policy.deadline = std::chrono::nanoseconds(int64_t(std::min(seconds, 1e9) * 1e9));
+  const std::vector<uint64_t> mappedBytes = plan::mappedWeightShares(plan);
   communicator = isNull ? makeNullCommunicator() : makeThreadsCommunicator(plan);
   for (uint32_t number = 0; number < plan.ranks.size(); ++number) {
     auto rank = std::make_unique<Rank>();
     DeviceOptions deviceOptions;
     deviceOptions.memoryLimitBytes =
         options.memoryLimitBytes ? options.memoryLimitBytes : plan.memoryLimitBytes;
+    deviceOptions.mappedBytes = mappedBytes[number];
     deviceOptions.allocator = options.allocator;
     deviceOptions.pinnedCpu = options.pinThreads && !cpus.empty() ? cpus[number % cpus.size()] : -1;
     deviceOptions.log = [this](int level, const std::string &message) { log(level, message); };

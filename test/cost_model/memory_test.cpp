@@ -36,6 +36,20 @@ TEST(Memory, addsArenasAndMapsWeightsOnce) {
   EXPECT_EQ(report.peakBytes, 124u);
   EXPECT_EQ(report.ranks[0].mappedBytes, 1000u);
   EXPECT_EQ(report.mappedBytes, 1400u);
+  // 600 bytes for both, 400 for each alone: what the process keeps is what the shares add up to.
+  EXPECT_EQ(report.ranks[0].mappedShareBytes, 700u);
+  EXPECT_EQ(report.ranks[1].mappedShareBytes, 700u);
+}
+
+TEST(Memory, sharesOfOverlappingWeights) {
+  plan::Plan plan = twoRanksThatShareWeights();
+  plan.programs[0].steps = plan.programs[1].steps; // what only init reads is not kept
+  plan.ranks[1].blobs[0].offsetBytes = 300;        // [0, 600) and [300, 900)
+  const MemoryReport report = memoryOf(plan);
+  EXPECT_EQ(report.ranks[0].mappedShareBytes, 300u + 150 + 400);
+  EXPECT_EQ(report.ranks[1].mappedShareBytes, 150u + 300 + 400);
+  plan.programs[1].steps.clear();
+  EXPECT_EQ(memoryOf(plan).ranks[0].mappedShareBytes, 0u);
 }
 
 TEST(Memory, namesRanksThatDoNotFit) {

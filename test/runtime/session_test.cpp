@@ -126,6 +126,23 @@ TEST(Session, MemoryLimit) {
   EXPECT_FALSE(openPlan(samplePlan(), options).error);
 }
 
+TEST(Session, WeightsReadInPlaceCountAgainstTheLimit) {
+  plan::Plan plan = samplePlan();
+  // Both ranks read the first half of the weight in place.
+  for (plan::RankTable &rank : plan.ranks)
+    rank.blobs.push_back({0, 0});
+  plan.programs[1].steps[7].reads[1] = {plan::Space::Blob, 1, 0, 20};
+  SessionOptions options;
+  options.memoryLimitBytes = 2 * 7 * 64 + 64 + 9; // each holds half of 20 bytes
+  Opened opened = openPlan(plan, options);
+  ASSERT_TRUE(opened.error);
+  EXPECT_EQ(opened.error->code, ErrorCode::Infeasible);
+  options.memoryLimitBytes += 1;
+  opened = openPlan(plan, options);
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  EXPECT_EQ(opened.session->statistics(0).allocatedBytes, options.memoryLimitBytes);
+}
+
 TEST(Session, MissingThingsAreUnsupported) {
   plan::Plan plan = samplePlan();
   plan.cpuFeatures = {"sse2", "warp-drive"};
