@@ -56,6 +56,35 @@ static KernelOp copyOp(const TensorType &type) {
   return op;
 }
 
+// True if `order` names every dimension of a value of rank `rank` once.
+static bool isPermutation(llvm::ArrayRef<int64_t> order, size_t rank) {
+  std::vector<bool> seen(rank, false);
+  for (int64_t d : order) {
+    if (d < 0 || size_t(d) >= rank || seen[size_t(d)])
+      return false;
+    seen[size_t(d)] = true;
+  }
+  return order.size() == rank;
+}
+
+static llvm::Error readOrders(func::FuncOp function, KernelGraph &graph) {
+  auto orders = function->getAttrOfType<ArrayAttr>("orders");
+  if (!orders)
+    return llvm::Error::success();
+  std::vector<int> outside = graph.arguments;
+  outside.insert(outside.end(), graph.results.begin(), graph.results.end());
+  if (orders.size() != outside.size())
+    return internal("a kernel has " + llvm::Twine(outside.size()) + " operands and results, but " +
+                    llvm::Twine(orders.size()) + " orders");
+  for (auto [attribute, tensor] : llvm::zip(orders, outside)) {
+    auto order = dyn_cast<DenseI64ArrayAttr>(attribute);
+    if (!order || (!order.empty() && !isPermutation(order, graph.tensors[tensor].type.shape.size())))
+      return internal("an order of a kernel is no permutation of dimensions");
+    graph.tensors[tensor].order = order.asArrayRef().vec();
+  }
+  return llvm::Error::success();
+}
+
 llvm::Expected<KernelGraph> readKernel(func::FuncOp function) {
   KernelGraph graph;
   llvm::DenseMap<Value, int> number;
@@ -63,7 +92,7 @@ llvm::Expected<KernelGraph> readKernel(func::FuncOp function) {
     std::optional<TensorType> type = fromMlir(value.getType());
     if (!type)
       return internal("a kernel has a value of a type outside the dialect");
-    graph.tensors.push_back({std::move(*type), producer, {}});
+    graph.tensors.push_back({std::move(*type), {}, producer, {}});
     return number[value] = int(graph.tensors.size()) - 1;
   };
   auto addOp = [&](KernelOp op) {
@@ -89,12 +118,14 @@ llvm::Expected<KernelGraph> readKernel(func::FuncOp function) {
           KernelOp copy = copyOp(graph.tensors[tensor].type);
           copy.operands = {tensor};
           copy.result = int(graph.tensors.size());
-          graph.tensors.push_back({graph.tensors[tensor].type, int(graph.ops.size()), {}});
+          graph.tensors.push_back({graph.tensors[tensor].type, {}, int(graph.ops.size()), {}});
           addOp(std::move(copy));
           tensor = int(graph.tensors.size()) - 1;
         }
         graph.results.push_back(tensor);
       }
+      if (llvm::Error error = readOrders(function, graph))
+        return error;
       return graph;
     }
     llvm::Expected<KernelOp> op = readOp(&operation);

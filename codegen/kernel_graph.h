@@ -23,6 +23,8 @@ struct KernelOp {
 
 struct KernelTensor {
   TensorType type;
+  /// Dimensions from the outermost to the innermost in memory, for arguments and results; empty: as in the shape.
+  std::vector<int64_t> order = {};
   int producer = -1;      // op; -1 for an argument
   std::vector<int> users; // ops, each once
   bool isArgument() const { return producer < 0; }
@@ -34,7 +36,8 @@ struct KernelGraph {
   std::vector<int> arguments, results; // tensors; each result is a distinct tensor with a producer
 };
 
-/// Reads `function`, whose body holds only rows with a body and one return.
+/// Reads `function`, whose body holds only rows with a body and one return. Its attribute `orders`, if there is one,
+/// has the order in memory of every argument, then of every result.
 llvm::Expected<KernelGraph> readKernel(mlir::func::FuncOp function);
 
 } // namespace ampc::codegen

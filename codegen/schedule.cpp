@@ -98,6 +98,32 @@ private:
   std::vector<LoopClass> outer; // its common loops, outermost first
   std::map<int, std::vector<ProducerRead>> readsOf;
 
+  // Values inside the kernel are laid out like the results.
+  std::vector<int64_t> orderOf(int tensor) const {
+    const KernelTensor &t = graph.tensors[tensor];
+    if (t.isArgument() || llvm::is_contained(graph.results, tensor))
+      return t.order;
+    for (int result : graph.results)
+      if (graph.tensors[result].order.size() == t.type.shape.size())
+        return graph.tensors[result].order;
+    return {};
+  }
+
+  // The loops of `op` that its result has, those of the outermost dimensions in memory first.
+  std::vector<int> loopsInOrder(int op) const {
+    const KernelOp &o = graph.ops[op];
+    std::vector<int> loops;
+    const std::vector<DimAccess> &dims = o.rule.results[0].dims;
+    for (int64_t d : orderOf(o.result))
+      for (const LinearTerm &term : dims[size_t(d)].terms)
+        if (!llvm::is_contained(loops, term.loop))
+          loops.push_back(term.loop);
+    for (size_t l = 0; l < o.rule.loops.size(); ++l)
+      if (!llvm::is_contained(loops, int(l)))
+        loops.push_back(int(l));
+    return loops;
+  }
+
   Layout fullLayout(int tensor) const {
     const TensorType &type = graph.tensors[tensor].type;
     Layout layout;
@@ -105,9 +131,13 @@ private:
     bool isOutside = graph.tensors[tensor].isArgument() || llvm::is_contained(graph.results, tensor);
     layout.type = isOutside ? type.type : computeType(type.type);
     layout.strides.resize(type.shape.size());
+    const std::vector<int64_t> order = orderOf(tensor);
     int64_t stride = 1;
-    for (size_t d = type.shape.size(); d-- > 0; stride *= type.shape[d])
+    for (size_t k = type.shape.size(); k-- > 0;) {
+      size_t d = order.empty() ? k : size_t(order[k]);
       layout.strides[d] = stride;
+      stride *= type.shape[d];
+    }
     layout.numElements = type.numElements();
     return layout;
   }
@@ -153,9 +183,9 @@ private:
     }
     open = {op};
     outer.clear();
-    for (size_t l = 0; l < o.rule.loops.size(); ++l)
-      if (isParallel(op, int(l)) && o.rule.loops[l].extent != 1)
-        outer.push_back({{op, int(l)}});
+    for (int loop : loopsInOrder(op))
+      if (isParallel(op, loop) && o.rule.loops[loop].extent != 1)
+        outer.push_back({{op, loop}});
   }
 
   std::vector<LoopClass> commonLoops(int op) {
@@ -224,12 +254,12 @@ private:
 
   std::vector<int> innerLoops(int op) const {
     std::vector<int> loops;
-    for (size_t l = 0; l < graph.ops[op].rule.loops.size(); ++l) {
+    for (int loop : loopsInOrder(op)) {
       bool isOuter = false;
       for (const LoopClass &loopClass : outer)
-        isOuter |= loopClass.at(op) == int(l);
-      if (!isOuter && extent(op, int(l)) != 1)
-        loops.push_back(int(l));
+        isOuter |= loopClass.at(op) == loop;
+      if (!isOuter && extent(op, loop) != 1)
+        loops.push_back(loop);
     }
     return loops;
   }

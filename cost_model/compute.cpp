@@ -5,10 +5,15 @@
 
 namespace ampc::cost {
 
+// What libraries reach with channels in front, compared with channels last (docs/performance.md).
+static constexpr double channelsInFrontFraction = 0.6;
+
 double efficiencyOf(const Work &work, const Device &device) {
   const Efficiency &efficiency = device.efficiencyOf(work.kind);
   auto reached = [](double extent, double half) { return extent > 0 ? extent / (extent + half) : 1.0; };
   double part = efficiency.fraction;
+  if (work.kind == WorkKind::Convolution && work.channelsInFront)
+    part *= channelsInFrontFraction;
   part *= reached(work.m, efficiency.halfM) * reached(work.n, efficiency.halfN) *
           reached(work.k, efficiency.halfK);
   return std::max(part, 1e-6);

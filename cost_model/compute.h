@@ -14,6 +14,7 @@ struct Work {
   DataType type = DataType::F32; // of the operands that are multiplied
   WorkKind kind = WorkKind::Elementwise;
   double m = 0, n = 0, k = 0;
+  bool channelsInFront = false; // of a convolution: activations are [n, c, spatial...] in memory
 };
 
 /// max(FLOPs / (peak x efficiency(shape)), bytes / bandwidth, launch floor); 0 for work without FLOPs and

@@ -93,6 +93,8 @@ Work workOf(const plan::Step &step, const plan::Kernel &kernel) {
     work.type = product ? typed[0].type : arithmeticType(typed[0].type);
   if (product)
     setProductShape(work, kernel);
+  for (const auto &[name, text] : kernel.strings)
+    work.channelsInFront |= name == "layout" && text == "nchw";
   return work;
 }
 

@@ -137,6 +137,9 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
   // For speed: fewer passes over memory.
   if (llvm::Error error = fuse(*module))
     return error;
+  // For speed: convolutions want channels last, and every change of layout is a pass over memory.
+  if (llvm::Error error = chooseLayouts(*module, options.cluster.devices[0]))
+    return error;
   if (llvm::Error error = chooseKernels(*module))
     return error;
   if (llvm::Error error = reached(*module, "kernelized", dump))

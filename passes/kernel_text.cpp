@@ -16,6 +16,8 @@ std::string kernelText(Operation *kernel) {
   builder.setInsertionPointToEnd(module->getBody());
   auto function = func::FuncOp::create(builder, builder.getUnknownLoc(), "kernel",
                                        builder.getFunctionType(kernel->getOperandTypes(), kernel->getResultTypes()));
+  if (Attribute orders = kernel->getAttr("orders"))
+    function->setAttr("orders", orders);
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToEnd(body);
   IRMapping mapping;

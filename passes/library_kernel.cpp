@@ -2,6 +2,7 @@
 #include "passes/library_kernel.h"
 
 #include "ir/post_op.h"
+#include "passes/orders.h"
 #include "runtime/kernels/library_kernels.h"
 
 #include <numeric>
@@ -17,13 +18,15 @@ bool isEpilogue(Operation *op, Operation *product, Value chained) {
   if (!row || row->opClass != OpClass::Elementwise || op->getNumOperands() > 2 ||
       typeOf(op->getResult(0)).shape != typeOf(chained).shape)
     return false;
-  // With channels in front a convolution's binary post-ops cost many times what a kernel of their own costs; a bias,
-  // right after it, is free.
+  // A convolution takes one value, one per channel, or one per element; what is broadcast otherwise (one per image and
+  // channel) falls to the library's slow general code.
   bool isConvolution = OpTable::get().find(product)->opClass == OpClass::Convolution;
   if (isConvolution && op->getNumOperands() == 2) {
-    Value other = op->getOperand(op->getOperand(0) == chained ? 1 : 0);
-    if (row->name != "add" || chained != product->getResult(0) ||
-        typeOf(other).numElements() != typeOf(chained).shape[1])
+    TensorType other = typeOf(op->getOperand(op->getOperand(0) == chained ? 1 : 0)), full = typeOf(chained);
+    size_t rank = other.shape.size(), channelDim = rank + 1 - full.shape.size();
+    bool isPerChannel = rank + 1 >= full.shape.size() && other.shape[channelDim] == full.shape[1] &&
+                        other.numElements() == full.shape[1];
+    if (other.numElements() != 1 && !isPerChannel && other.shape != full.shape)
       return false;
   }
   for (size_t k = 0; k < op->getNumOperands(); ++k)
@@ -69,15 +72,24 @@ private:
     call.kernel.operands.push_back({typeOf(value).type, std::move(shape)});
     call.operandOrder.push_back(cast<BlockArgument>(value).getArgNumber());
   }
+  static unsigned argumentNumber(Value value) { return cast<BlockArgument>(value).getArgNumber(); }
+  /// True if the operand has the bytes that it has in the order of the result.
+  bool isOrdered(Value value) const {
+    Shape shape = typeOf(value).shape;
+    if (shape.size() != resultShape.size())
+      return order.empty() || numElements(shape) == *std::max_element(shape.begin(), shape.end());
+    return sameBytes(shape, operandOrder(kernel, argumentNumber(value)), order);
+  }
   /// Shape of a post-op's operand as the library sees it.
   std::optional<Shape> operandShape(const Shape &shape) const {
-    return flatten ? flattened(shape, resultShape) : std::optional(padded(shape, resultShape.size()));
+    return flatten ? flattened(shape, resultShape) : std::optional(storedShape(padded(shape, resultShape.size()), order));
   }
 
   Operation *kernel;
   Block &body;
   LibraryCall call;
   Shape resultShape;
+  Order order; // of the result and what is combined with it, in memory
   bool flatten = false; // batch dimensions of a product with plain weights become rows
 };
 
@@ -103,10 +115,16 @@ bool CallBuilder::matmul(Operation *product) {
 
 bool CallBuilder::convolution(Operation *product) {
   OpInstance instance = instanceOf(product);
-  size_t spatial = instance.in(0).size() - 2;
+  size_t rank = instance.in(0).size(), spatial = rank - 2;
+  if (spatial < 1 || spatial > 3 || instance.in(1)[1] == 0)
+    return false;
+  order = resultOrder(kernel, 0);
+  bool isChannelsLast = order == channelsLast(rank);
+  if (!order.empty() && !isChannelsLast)
+    return false;
   // With channels in front the library's grouped convolutions fall to a few GFLOP/s: generated code is faster.
-  bool isGrouped = instance.in(0)[1] != instance.in(1)[1];
-  if (spatial < 1 || spatial > 3 || isGrouped)
+  int64_t groups = instance.in(0)[1] / instance.in(1)[1];
+  if (groups > 1 && !isChannelsLast)
     return false;
   auto orDefault = [&](const char *name, size_t count, int64_t otherwise) {
     std::vector<int64_t> values = instance.integers(name);
@@ -119,11 +137,13 @@ bool CallBuilder::convolution(Operation *product) {
                 {"dilations", orDefault("dilations", spatial, 1)},
                 {"pads_begin", {pads.begin(), pads.begin() + int64_t(spatial)}},
                 {"pads_end", {pads.begin() + int64_t(spatial), pads.end()}},
-                {"groups", {1}}};
-  k.strings = {{"layout", "nchw"}};
-  add(product->getOperand(0), instance.in(0));
+                {"groups", {groups}}};
+  k.strings = {{"layout", isChannelsLast ? "nhwc" : "nchw"}};
+  if (!isOrdered(product->getOperand(0)) || !operandOrder(kernel, argumentNumber(product->getOperand(1))).empty())
+    return false;
+  add(product->getOperand(0), storedShape(instance.in(0), order));
   add(product->getOperand(1), instance.in(1));
-  k.results = {{DataType::F32, resultShape}};
+  k.results = {{DataType::F32, storedShape(resultShape, order)}};
   return true;
 }
 
@@ -154,7 +174,7 @@ bool CallBuilder::epilogue(Operation *product) {
         continue;
       }
       std::optional<Shape> seen = operandShape(typeOf(other).shape);
-      if (!seen)
+      if (!seen || !isOrdered(other))
         return false;
       add(other, *seen);
     }

@@ -1,5 +1,6 @@
 // imported -> normal.
 #include "ir/diagnostic.h"
+#include "passes/fold_scales.h"
 #include "passes/passes.h"
 
 #include <map>
@@ -64,6 +65,9 @@ llvm::Error normalize(ModuleOp module) {
   for (Operation &op : main.getBody().front().without_terminator())
     if (op.getNumResults() > 0)
       op.setAttr("at_load", builder.getBoolAttr(isWeight(op.getResult(0))));
+  // For speed: BatchNormalization and the like cost nothing behind a product.
+  foldScales(main);
+  dropDeadOps(main);
   return llvm::Error::success();
 }
 

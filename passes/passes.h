@@ -1,6 +1,7 @@
 // The passes in the order of the pipeline. Each takes the module at one stage to the next and leaves it verified.
 #pragma once
 
+#include "cost_model/cluster.h"
 #include "passes/graph.h"
 #include "runtime/plan/plan.h"
 
@@ -26,6 +27,9 @@ llvm::Error partition(mlir::ModuleOp module);
 
 /// Groups operators into kernels (`ampc.kernel` with a region).
 llvm::Error fuse(mlir::ModuleOp module);
+
+/// Gives kernels the orders in memory of what they read and write (passes/orders.h), and copies where they differ.
+llvm::Error chooseLayouts(mlir::ModuleOp module, const cost::Device &device);
 
 /// -> kernelized: says for every kernel who executes it: generated code, a library, the runtime itself.
 llvm::Error chooseKernels(mlir::ModuleOp module);

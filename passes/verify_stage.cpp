@@ -1,6 +1,7 @@
 // The verifier at every border: a table of what is allowed after each stage.
 #include "ir/diagnostic.h"
 #include "passes/attributes.h"
+#include "passes/orders.h"
 #include "passes/passes.h"
 
 #include "mlir/IR/Verifier.h"
@@ -30,6 +31,51 @@ static llvm::Error broken(StringRef stage, Operation *op, const llvm::Twine &wha
                    "this is a fault of ampc; please report it with the model");
 }
 
+static bool isOrder(Attribute attribute, size_t rank) {
+  auto order = dyn_cast<DenseI64ArrayAttr>(attribute);
+  if (!order || (!order.empty() && size_t(order.size()) != rank))
+    return false;
+  std::vector<int64_t> sorted = order.asArrayRef().vec();
+  llvm::sort(sorted);
+  for (size_t d = 0; d < sorted.size(); ++d)
+    if (sorted[d] != int64_t(d))
+      return false;
+  return true;
+}
+
+/// A view keeps the bytes if both sides are row-major, or both have the same batch and channels, channels last.
+static bool isOrderedView(Operation *view) {
+  std::vector<int64_t> from = typeOf(view->getOperand(0)).shape, to = typeOf(view->getResult(0)).shape;
+  if (sameBytes(from, operandOrder(view, 0), {}) && sameBytes(to, resultOrder(view, 0), {}))
+    return true;
+  return from.size() >= 3 && to.size() >= 3 && from[0] == to[0] && from[1] == to[1] &&
+         operandOrder(view, 0) == channelsLast(from.size()) && resultOrder(view, 0) == channelsLast(to.size());
+}
+
+/// Orders in memory: well formed, on kernels and views alone, and every reader agrees with the producer.
+static llvm::Error checkOrders(const Border &border, func::FuncOp function) {
+  for (Operation &op : function.getBody().front().without_terminator()) {
+    const OpRow *row = OpTable::get().find(&op);
+    bool isView = row && row->isView;
+    if (Attribute attribute = op.getAttr("orders")) {
+      auto orders = dyn_cast<ArrayAttr>(attribute);
+      if (!isView && op.getName().stripDialect() != "kernel")
+        return broken(border.stage, &op, "an order in memory on an operation that has none");
+      if (!orders || orders.size() != op.getNumOperands() + op.getNumResults())
+        return broken(border.stage, &op, "not one order in memory per operand and result");
+      for (auto [order, value] : llvm::zip(orders, llvm::concat<Value>(op.getOperands(), op.getResults())))
+        if (!isOrder(order, typeOf(value).shape.size()))
+          return broken(border.stage, &op, "an order in memory that is no permutation of the dimensions");
+    }
+    for (unsigned k = 0; k < op.getNumOperands(); ++k)
+      if (!sameBytes(typeOf(op.getOperand(k)).shape, writtenOrder(op.getOperand(k)), operandOrder(&op, k)))
+        return broken(border.stage, &op, "operand " + llvm::Twine(k) + " is not in the order in memory that it is read in");
+    if (isView && !isOrderedView(&op))
+      return broken(border.stage, &op, "a view between orders in memory that are not alike");
+  }
+  return llvm::Error::success();
+}
+
 static llvm::Error checkFunction(const Border &border, func::FuncOp function) {
   llvm::StringSet<> names;
   for (Operation &op : function.getBody().front().without_terminator()) {
@@ -49,7 +95,7 @@ static llvm::Error checkFunction(const Border &border, func::FuncOp function) {
     if (!border.kernelsOnly && name == "kernel")
       return broken(border.stage, &op, "a kernel before kernels are formed");
   }
-  return llvm::Error::success();
+  return border.kernelsOnly ? checkOrders(border, function) : llvm::Error::success();
 }
 
 llvm::Error verifyStage(ModuleOp module, StringRef stage) {

@@ -21,11 +21,17 @@ namespace {
 
 using Pass = llvm::Error (*)(mlir::ModuleOp);
 
+llvm::Error chooseLayoutsOnPreset(mlir::ModuleOp module) {
+  cost::ClusterError error;
+  return chooseLayouts(module, cost::presetCluster("cpux1", error)->devices[0]);
+}
+
 const std::map<std::string, Pass> &passes() {
   static const std::map<std::string, Pass> table = {
       {"--ampc-normalize", normalize},      {"--ampc-insert-reshards", insertReshards},
       {"--ampc-split-stages", splitStages}, {"--ampc-partition", partition},
-      {"--ampc-fuse", fuse},                {"--ampc-choose-kernels", chooseKernels}};
+      {"--ampc-fuse", fuse},                {"--ampc-choose-kernels", chooseKernels},
+      {"--ampc-choose-layouts", chooseLayoutsOnPreset}};
   return table;
 }
 

@@ -35,8 +35,10 @@ KernelFunction *LoadedLibrary::find(const std::string &symbol) const {
   return handle ? reinterpret_cast<KernelFunction *>(dlsym(handle, symbol.c_str())) : nullptr;
 }
 
-std::string kernelText(const std::string &arguments, const std::string &results, const std::string &body) {
-  return "module { func.func @kernel(" + arguments + ") -> (" + results + ") {\n" + body + "\n} }";
+std::string kernelText(const std::string &arguments, const std::string &results, const std::string &body,
+                       const std::string &orders) {
+  return "module { func.func @kernel(" + arguments + ") -> (" + results + ")" +
+         (orders.empty() ? "" : " attributes {orders = " + orders + "}") + " {\n" + body + "\n} }";
 }
 
 static mlir::func::FuncOp kernelOf(mlir::ModuleOp module) {
@@ -80,6 +82,30 @@ llvm::Expected<std::vector<HostTensor>> evaluateKernel(mlir::ModuleOp module,
     values[op.getResult(0)] = std::move((*result)[0]);
   }
   return results;
+}
+
+// Order in memory of argument or result `number`; empty: row-major.
+static std::vector<int64_t> orderOf(mlir::ModuleOp module, size_t number) {
+  auto orders = kernelOf(module)->getAttrOfType<mlir::ArrayAttr>("orders");
+  return orders ? mlir::cast<mlir::DenseI64ArrayAttr>(orders[unsigned(number)]).asArrayRef().vec()
+                : std::vector<int64_t>();
+}
+
+// The bytes of a row-major tensor in `order`; with `back` from there to row-major.
+static void reorder(const TensorType &type, const std::vector<int64_t> &order, const char *from, char *to, bool back) {
+  size_t rank = type.shape.size(), element = bitWidth(type.type) / 8;
+  std::vector<int64_t> strides(rank), index(rank, 0);
+  int64_t stride = 1;
+  for (size_t k = rank; k-- > 0; stride *= type.shape[size_t(order[k])])
+    strides[size_t(order[k])] = stride;
+  for (int64_t k = 0; k < type.numElements(); ++k) {
+    int64_t stored = 0;
+    for (size_t d = 0; d < rank; ++d)
+      stored += index[d] * strides[d];
+    std::memcpy(to + (back ? k : stored) * int64_t(element), from + (back ? stored : k) * int64_t(element), element);
+    for (size_t d = rank; d-- > 0 && ++index[d] == type.shape[d];)
+      index[d] = 0;
+  }
 }
 
 // Rounding to the result type costs up to half a unit in its last place, on top of the tolerance.
@@ -130,8 +156,12 @@ void checkKernel(const std::string &text, const InputSpec &spec, double toleranc
   // Bytes around every result show a store outside it.
   constexpr size_t guard = 64;
   std::vector<void *> buffers;
-  for (HostTensor &input : inputs)
-    buffers.push_back(input.bytes.data());
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    HostTensor plain = inputs[k];
+    if (std::vector<int64_t> order = orderOf(*module, k); !order.empty())
+      reorder(plain.type, order, plain.bytes.data(), inputs[k].bytes.data(), false);
+    buffers.push_back(inputs[k].bytes.data());
+  }
   std::vector<std::vector<char>> results;
   for (const HostTensor &result : *expected) {
     results.emplace_back(result.bytes.size() + 2 * guard, char(0x5a));
@@ -143,7 +173,10 @@ void checkKernel(const std::string &text, const InputSpec &spec, double toleranc
 
   for (size_t r = 0; r < results.size(); ++r) {
     HostTensor actual((*expected)[r].type);
-    std::memcpy(actual.bytes.data(), results[r].data() + guard, actual.bytes.size());
+    if (std::vector<int64_t> order = orderOf(*module, inputs.size() + r); order.empty())
+      std::memcpy(actual.bytes.data(), results[r].data() + guard, actual.bytes.size());
+    else
+      reorder(actual.type, order, results[r].data() + guard, actual.bytes.data(), true);
     EXPECT_EQ(compare((*expected)[r], actual, tolerance), "") << "result " << r;
     for (size_t k = 0; k < guard; ++k) {
       ASSERT_EQ(results[r][k], char(0x5a)) << "store before result " << r;

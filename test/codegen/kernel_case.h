@@ -33,7 +33,9 @@ struct InputSpec {
 };
 
 /// "module { func.func @kernel(<arguments>) -> (...) { <body> } }": the text of a request from its parts.
-std::string kernelText(const std::string &arguments, const std::string &results, const std::string &body);
+/// `orders`: the orders in memory of arguments and results, "[array<i64: 0, 2, 1>, array<i64>]"; empty: row-major.
+std::string kernelText(const std::string &arguments, const std::string &results, const std::string &body,
+                       const std::string &orders = "");
 
 std::vector<HostTensor> randomInputs(mlir::ModuleOp module, const InputSpec &spec);
 /// Reference results of @kernel.

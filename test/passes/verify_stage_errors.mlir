@@ -36,6 +36,35 @@
 // OUTSIDE-NEXT: op: ampc.relu
 // OUTSIDE-NEXT: name: r
 
+// Orders in memory: readers agree with producers, and only kernels and views have any.
+// RUN: ampc-opt --ampc-verify=kernelized %t/order.mlir
+// RUN: sed 's/array<i64: 0, 2, 1>, array<i64>/array<i64>, array<i64>/' %t/order.mlir | not ampc-opt --ampc-verify=kernelized 2>&1 | FileCheck %s --check-prefix=ORDER
+// ORDER: operand 0 is not in the order in memory that it is read in
+// ORDER-NEXT: op: ampc.kernel
+// ORDER-NEXT: name: second
+// RUN: sed 's/array<i64: 0, 2, 1>/array<i64: 0, 2, 2>/' %t/order.mlir | not ampc-opt --ampc-verify=kernelized 2>&1 | FileCheck %s --check-prefix=PERMUTATION
+// PERMUTATION: an order in memory that is no permutation of the dimensions
+// RUN: sed 's/array<i64: 0, 2, 1>, array<i64>/array<i64: 0, 2, 1>/' %t/order.mlir | not ampc-opt --ampc-verify=kernelized 2>&1 | FileCheck %s --check-prefix=COUNT
+// COUNT: not one order in memory per operand and result
+// RUN: sed 's/name = "x"/name = "x", orders = [array<i64>]/' %t/order.mlir | not ampc-opt --ampc-verify=kernelized 2>&1 | FileCheck %s --check-prefix=PLACE
+// PLACE: an order in memory on an operation that has none
+
+//--- order.mlir
+func.func @stage0.class0() attributes {ranks = array<i64: 0>, stage = 0 : i64} {
+  %0 = ampc.input {index = 0 : i64, name = "x"} : () -> tensor<2x3x4xf32>
+  %1 = ampc.kernel %0 {name = "first", orders = [array<i64>, array<i64: 0, 2, 1>]} {
+  ^bb0(%a: tensor<2x3x4xf32>):
+    %r = ampc.relu %a {name = "r"} : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+    ampc.yield %r : (tensor<2x3x4xf32>) -> ()
+  } : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  %2 = ampc.kernel %1 {name = "second", orders = [array<i64: 0, 2, 1>, array<i64>]} {
+  ^bb0(%a: tensor<2x3x4xf32>):
+    %r = ampc.relu %a {name = "r"} : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+    ampc.yield %r : (tensor<2x3x4xf32>) -> ()
+  } : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  return
+}
+
 //--- plain.mlir
 func.func @main() {
   %0 = ampc.input {index = 0 : i64, name = "x"} : () -> tensor<4xf32>
