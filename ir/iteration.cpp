@@ -1,6 +1,8 @@
 // What follows from an iteration rule: which loops can be sharded and what that makes of operands and results.
 #include "ir/iteration.h"
 
+#include <algorithm>
+
 namespace ampc {
 
 int64_t IterationRule::numPoints() const {
@@ -22,7 +24,22 @@ bool IterationRule::isProduct(const DimAccess &dim, int64_t extent) const {
   return product == extent;
 }
 
-// A strided or windowed use would need a halo from the neighbours, so only mixed-radix uses can be sharded.
+/// True if every use of `loop` is either part of a mixed-radix product or the only Window loop of its dimension.
+static bool readsOneWindow(const IterationRule &rule, const std::vector<Access> &accesses, int loop) {
+  for (const Access &access : accesses)
+    for (const DimAccess &dim : access.dims) {
+      bool uses = false, shared = false;
+      for (const LinearTerm &term : dim.terms) {
+        uses |= term.loop == loop;
+        shared |= term.loop != loop && rule.loops[term.loop].kind == LoopKind::Window;
+      }
+      if (uses && shared)
+        return false;
+    }
+  return true;
+}
+
+// A strided or windowed use needs a halo from the neighbours, so loops that are no Window loops cannot be sharded then.
 static bool productInAllUses(const IterationRule &rule, const std::vector<Access> &accesses, int loop) {
   for (const Access &access : accesses)
     for (const DimAccess &dim : access.dims) {
@@ -42,11 +59,26 @@ static bool productInAllUses(const IterationRule &rule, const std::vector<Access
 
 bool IterationRule::canShard(int loop) const {
   const Loop &l = loops[loop];
-  if (l.kind == LoopKind::Whole || l.isCut || l.extent <= 1)
+  if (l.kind == LoopKind::Whole || l.extent <= 1)
+    return false;
+  if (l.kind == LoopKind::Window)
+    return readsOneWindow(*this, operands, loop) && productInAllUses(*this, results, loop);
+  if (l.isCut)
     return false;
   if (l.kind == LoopKind::Reduce && reduction == Reduction::None)
     return false;
   return productInAllUses(*this, operands, loop) && productInAllUses(*this, results, loop);
+}
+
+/// What a range of the Window loop of term `split` reads of a dimension; the other loops run in full.
+static Reach reachOf(const IterationRule &rule, const DimAccess &dim, size_t split, int64_t extent) {
+  Reach reach{dim.terms[split].coefficient, dim.divisor, dim.offset + dim.low, dim.offset + dim.high, extent};
+  for (size_t t = 0; t < dim.terms.size(); ++t)
+    if (t != split) {
+      int64_t span = dim.terms[t].coefficient * (rule.loops[dim.terms[t].loop].extent - 1);
+      (span < 0 ? reach.low : reach.high) += span;
+    }
+  return reach;
 }
 
 static Sharding accessSharding(const IterationRule &rule, const Access &access, const std::vector<int64_t> &shape,
@@ -55,11 +87,18 @@ static Sharding accessSharding(const IterationRule &rule, const Access &access, 
   for (size_t d = 0; d < access.dims.size(); ++d) {
     const DimAccess &dim = access.dims[d];
     DimSharding out;
-    if (!dim.terms.empty() && rule.isProduct(dim, shape[d]))
+    auto split = std::find_if(dim.terms.begin(), dim.terms.end(), [&](const LinearTerm &term) {
+      return rule.loops[term.loop].kind == LoopKind::Window && !loopAxes[term.loop].empty();
+    });
+    if (!dim.terms.empty() && rule.isProduct(dim, shape[d])) {
       for (const LinearTerm &term : dim.terms)
         out.factors.push_back({rule.loops[term.loop].extent, loopAxes[term.loop]});
-    else
+    } else if (split != dim.terms.end()) {
+      out.factors.push_back({rule.loops[split->loop].extent, loopAxes[split->loop]});
+      out.reach = reachOf(rule, dim, size_t(split - dim.terms.begin()), shape[d]);
+    } else {
       out.factors.push_back({shape[d], {}});
+    }
     sharding.dims.push_back(std::move(out));
   }
   return sharding;

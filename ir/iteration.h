@@ -24,13 +24,15 @@ enum class LoopKind : uint8_t {
   Parallel, // every device computes its own results
   Reduce,   // every device holds a partial result (IterationRule::reduction)
   Whole,    // must not be sharded
+  Window,   // every device computes its own results, and has of the operands what its loop points read (a halo)
 };
 
 struct Loop {
   std::string name; // unique within the rule, stable across instances ("b", "m", "k", "oh", "d0")
   int64_t extent = 1;
   LoopKind kind = LoopKind::Parallel;
-  /// Indexes a dimension that is not exactly the product of its loops (a window, a slice): not sharded. Set by ruleOf.
+  /// Indexes a dimension that is not exactly the product of its loops (a window, a slice): not sharded, unless it is a
+  /// Window loop. Set by ruleOf.
   bool isCut = false;
 };
 
@@ -44,7 +46,10 @@ struct LinearTerm {
 struct DimAccess {
   std::vector<LinearTerm> terms; // major first
   int64_t offset = 0;
-  bool indirect = false; // the body computes the index (ScalarProgram Load); the dimension must be unsplit
+  /// The body computes the index (ScalarProgram Load). Without terms it may be any; with one term it lies between
+  /// floor(term / divisor) + low and floor(term / divisor) + high, the dimension's ends apart.
+  bool indirect = false;
+  int64_t divisor = 1, low = 0, high = 0;
 
   static DimAccess loop(int loop) { return {{{loop, 1}}, 0, false}; }
   static DimAccess zero() { return {}; } // broadcast: always index 0 of an extent-1 dimension
@@ -69,14 +74,15 @@ struct IterationRule {
 
   /// All points of all loops.
   int64_t numPoints() const;
-  /// True if the loop can be sharded over devices: not Whole, not cut, extent > 1, and every dimension that uses it
-  /// is a product of loops.
+  /// True if the loop can be sharded over devices: not Whole, extent > 1, and every dimension that uses it is a product
+  /// of loops or, for a Window loop, one that no other Window loop indexes.
   bool canShard(int loop) const;
   /// True if `dim` (an operand's or result's dimension of size `extent`) is exactly a product of loops.
   bool isProduct(const DimAccess &dim, int64_t extent) const;
 
   /// The sharding that an operand or result has when loops are split by `loopAxes` (one list of grid axes per loop,
-  /// major first). For results, axes of Reduce loops become partial. Not canonicalized.
+  /// major first). For results, axes of Reduce loops become partial. A dimension of an operand that a split Window loop
+  /// indexes otherwise than in a product gets a reach. Not canonicalized.
   Sharding operandSharding(int operand, const std::vector<int64_t> &shape,
                            const std::vector<std::vector<int>> &loopAxes) const;
   Sharding resultSharding(int result, const std::vector<int64_t> &shape,

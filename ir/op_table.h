@@ -59,6 +59,16 @@ using InferFn = std::function<llvm::Expected<std::vector<TensorType>>(const OpIn
 using RuleFn = std::function<IterationRule(const OpInstance &)>;
 using BodyFn = std::function<Scalar(Body &)>;
 
+/// Where the part that one device computes lies in the whole: global index of the first local element, per dimension (of
+/// a dimension with a reach or of a plain split one).
+struct LocalPart {
+  std::vector<int64_t> resultOrigin;
+  std::vector<std::vector<int64_t>> operandOrigins;
+};
+/// Integer lists that replace attributes of the same name. `local` has local types and still the global attributes.
+using LocalizeFn = std::function<std::vector<std::pair<std::string, std::vector<int64_t>>>(const OpInstance &local,
+                                                                                           const LocalPart &part)>;
+
 enum class OpClass : uint8_t {
   Storage,     // input, parameter, constant, output
   Elementwise, // every access is loops in order (or broadcast)
@@ -79,6 +89,8 @@ struct OpRow {
   std::string builtin; // Builtin: name of the runtime kernel
   /// The result is operand 0's bytes in another shape, when local shards are dense (reshape): no kernel is needed.
   bool isView = false;
+  /// Rows with Window loops: attributes that say something about positions (padding, starts), for one device's part.
+  LocalizeFn localize = {};
 
   mlir::StringAttr opName(mlir::MLIRContext *context) const; // "ampc.<name>"
 };

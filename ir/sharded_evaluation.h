@@ -10,8 +10,13 @@ namespace ampc {
 HostTensor shardOf(const HostTensor &whole, const Sharding &sharding, const Grid &grid,
                    const std::vector<int64_t> &coordinates);
 
-/// Loop `loop` split over `devices`; partial results are combined. The instance's results must be set and the
-/// loop one that can be sharded.
+/// Loops split by the axes of `grid` as `loopAxes` says (one list per loop); partial results are combined. The
+/// instance's results must be set and the loops such that can be sharded.
+llvm::Expected<std::vector<HostTensor>> evaluateSharded(const OpInstance &instance, llvm::ArrayRef<HostTensor> operands,
+                                                        const Grid &grid,
+                                                        const std::vector<std::vector<int>> &loopAxes);
+
+/// One loop split over `devices`.
 llvm::Expected<std::vector<HostTensor>>
 evaluateSharded(const OpInstance &instance, llvm::ArrayRef<HostTensor> operands, int loop, int64_t devices);
 

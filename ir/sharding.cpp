@@ -55,6 +55,16 @@ static Interval factorRange(const Factor &factor, const Grid &grid, const std::v
   return shardRange(factor.extent, numParts(factor, grid), coordinate);
 }
 
+static int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+Interval Reach::of(Interval range) const {
+  if (range.size() <= 0)
+    return {0, 0};
+  int64_t first = floorDivide(scale * range.begin, divisor), last = floorDivide(scale * (range.end - 1), divisor);
+  int64_t begin = std::clamp<int64_t>(std::min(first, last) + low, 0, extent);
+  return {begin, std::clamp<int64_t>(std::max(first, last) + high + 1, begin, extent)};
+}
+
 bool DimSharding::isSplit() const {
   return std::any_of(factors.begin(), factors.end(), [](const Factor &f) { return !f.axes.empty(); });
 }
@@ -70,12 +80,50 @@ bool Sharding::isReplicated() const {
   return partialAxes.empty() && std::none_of(dims.begin(), dims.end(), [](const DimSharding &d) { return d.isSplit(); });
 }
 
+bool Sharding::hasReach() const {
+  return std::any_of(dims.begin(), dims.end(), [](const DimSharding &d) { return d.reach.has_value(); });
+}
+
+Sharding Sharding::covering() const {
+  Sharding result = *this;
+  for (DimSharding &dim : result.dims)
+    if (dim.reach) {
+      dim.factors[0].extent = dim.reach->extent;
+      dim.reach.reset();
+    }
+  return result;
+}
+
+/// Drops a reach that says the same as an even split, or as none.
+static void simplifyReach(DimSharding &dim, const Grid &grid) {
+  Factor &factor = dim.factors[0];
+  int64_t parts = numParts(factor, grid), extent = dim.reach->extent;
+  bool isEven = true, isWhole = true;
+  for (int64_t part = 0; part < parts; ++part) {
+    Interval needed = dim.reach->of(shardRange(factor.extent, parts, part));
+    isEven &= needed == shardRange(extent, parts, part);
+    isWhole &= needed == Interval{0, extent};
+  }
+  if (parts > 1 && !isEven && !isWhole)
+    return;
+  factor.extent = extent;
+  if (parts == 1 || isWhole)
+    factor.axes.clear();
+  dim.reach.reset();
+}
+
 void Sharding::canonicalize(const Grid &grid) {
   std::sort(partialAxes.begin(), partialAxes.end());
   std::erase_if(partialAxes, [&](int axis) { return grid.axisSizes[axis] == 1; });
   if (partialAxes.empty())
     partialKind = Reduction::None;
   for (DimSharding &dim : dims) {
+    if (dim.reach) {
+      std::erase_if(dim.factors[0].axes, [&](int axis) { return grid.axisSizes[axis] == 1; });
+      simplifyReach(dim, grid);
+      if (dim.reach)
+        continue;
+    }
     int64_t extent = 1;
     std::vector<Factor> merged;
     for (Factor &factor : dim.factors) {
@@ -104,7 +152,7 @@ std::vector<int64_t> Sharding::globalShape() const {
     int64_t extent = 1;
     for (const Factor &factor : dim.factors)
       extent *= factor.extent;
-    shape.push_back(extent);
+    shape.push_back(dim.reach ? dim.reach->extent : extent);
   }
   return shape;
 }
@@ -112,6 +160,10 @@ std::vector<int64_t> Sharding::globalShape() const {
 std::vector<int64_t> Sharding::localShape(const Grid &grid, const std::vector<int64_t> &coordinates) const {
   std::vector<int64_t> shape;
   for (const DimSharding &dim : dims) {
+    if (dim.reach) {
+      shape.push_back(dim.reach->of(factorRange(dim.factors[0], grid, coordinates)).size());
+      continue;
+    }
     int64_t extent = 1;
     for (const Factor &factor : dim.factors)
       extent *= factorRange(factor, grid, coordinates).size();
@@ -123,6 +175,11 @@ std::vector<int64_t> Sharding::localShape(const Grid &grid, const std::vector<in
 std::vector<std::vector<Interval>> Sharding::tile(const Grid &grid, const std::vector<int64_t> &coordinates) const {
   std::vector<std::vector<Interval>> result;
   for (const DimSharding &dim : dims) {
+    if (dim.reach) {
+      Interval needed = dim.reach->of(factorRange(dim.factors[0], grid, coordinates));
+      result.push_back(needed.size() > 0 ? std::vector<Interval>{needed} : std::vector<Interval>());
+      continue;
+    }
     // Innermost factor first: intervals so far, in units of elements, then repeated for every index of the next one.
     std::vector<Interval> intervals = {{0, 1}};
     int64_t inner = 1;
@@ -164,6 +221,10 @@ std::string Sharding::str() const {
       for (size_t a = 0; a < factor.axes.size(); ++a)
         text += (a ? "," : ":") + std::to_string(factor.axes[a]);
     }
+    if (const std::optional<Reach> &reach = dims[d].reach)
+      text += " reach(" + std::to_string(reach->scale) + "/" + std::to_string(reach->divisor) + " " +
+              std::to_string(reach->low) + " " + std::to_string(reach->high) + " of " + std::to_string(reach->extent) +
+              ")";
   }
   text += "]";
   if (isPartial()) {
@@ -176,6 +237,8 @@ std::string Sharding::str() const {
 }
 
 namespace {
+constexpr int64_t maxReach = int64_t(1) << 31; // products of two do not overflow
+
 struct Cursor {
   std::string_view text;
   bool eat(std::string_view word) {
@@ -203,6 +266,21 @@ struct Cursor {
     } while (eat(","));
     return true;
   }
+  /// What follows "reach(".
+  std::optional<Reach> reach() {
+    Reach reach;
+    auto next = [&](const char *before, int64_t &value) {
+      if (!eat(before))
+        return false;
+      std::optional<int64_t> parsed = number();
+      value = parsed.value_or(0);
+      return parsed.has_value() && value < maxReach && value > -maxReach;
+    };
+    if (!next("", reach.scale) || !next("/", reach.divisor) || !next("", reach.low) || !next("", reach.high) ||
+        !eat("of") || !next("", reach.extent) || !eat(")") || reach.divisor < 1 || reach.extent < 0)
+      return std::nullopt;
+    return reach;
+  }
 };
 } // namespace
 
@@ -229,6 +307,11 @@ std::optional<Sharding> Sharding::parse(std::string_view text, const std::vector
           return std::nullopt;
         dim.factors.push_back(std::move(factor));
       } while (cursor.eat("x"));
+      if (cursor.eat("reach(")) {
+        dim.reach = cursor.reach();
+        if (!dim.reach || dim.factors.size() != 1 || product >= maxReach)
+          return std::nullopt;
+      }
     }
     result.dims.push_back(std::move(dim));
   }

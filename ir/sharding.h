@@ -43,8 +43,20 @@ struct Factor {
   bool operator==(const Factor &) const = default;
 };
 
+/// The part of a dimension that a range [b, e) of another index reads: from floor(scale * b / divisor) + low to
+/// floor(scale * (e - 1) / divisor) + high, both included, as far as the dimension goes. A window of 3 with stride 2 and
+/// padding 1 reads {2, 1, -1, 1}. Parts of neighbours may overlap, and together need not cover the dimension.
+struct Reach {
+  int64_t scale = 1, divisor = 1, low = 0, high = 0;
+  int64_t extent = 1; // of the dimension
+  bool operator==(const Reach &) const = default;
+  Interval of(Interval range) const;
+};
+
 struct DimSharding {
   std::vector<Factor> factors;
+  /// If set, `factors` is the one index whose ranges read this dimension.
+  std::optional<Reach> reach;
   bool operator==(const DimSharding &) const = default;
   bool isSplit() const;
 };
@@ -62,7 +74,12 @@ struct Sharding {
   /// Merges unsplit neighbours and evenly split leading factors, so that equal placements compare equal.
   void canonicalize(const Grid &grid);
 
-  /// "[12:0x64 | * | 3,4:1] sum(0)"; `parse` reads it back. `*` is an unsplit dimension and needs `shape`.
+  /// The same without reaches: such dimensions are split evenly by the same axes. Its tiles cover the value.
+  Sharding covering() const;
+  bool hasReach() const;
+
+  /// "[12:0x64 | * | 16:1 reach(2/1 -1 1 of 33)] sum(0)"; `parse` reads it back. `*` is an unsplit dimension and needs
+  /// `shape`.
   std::string str() const;
   static std::optional<Sharding> parse(std::string_view text, const std::vector<int64_t> &shape);
 

@@ -74,6 +74,26 @@ static Choice makeChoice(const GraphOp &op, const Grid &grid, const cost::Device
   return choice;
 }
 
+/// False if a device would read more of a window's surroundings than of its own part: such a split is legal and never
+/// pays.
+static bool haloIsSmall(const IterationRule &rule, int loop, int64_t parts) {
+  int64_t own = rule.loops[loop].extent / parts;
+  for (const Access &access : rule.operands)
+    for (const DimAccess &dim : access.dims) {
+      int64_t stride = 0, reach = 0;
+      for (const LinearTerm &term : dim.terms) {
+        int64_t coefficient = std::abs(term.coefficient);
+        if (term.loop == loop)
+          stride = coefficient;
+        else
+          reach += coefficient * (rule.loops[term.loop].extent - 1);
+      }
+      if (stride && reach + 1 - stride > stride * own)
+        return false;
+    }
+  return true;
+}
+
 std::vector<Choice> enumerateChoices(const GraphOp &op, const Grid &grid, const cost::Device &device) {
   size_t numAxes = grid.axisSizes.size();
   std::vector<int> loops = {-1}; // -1: no loop
@@ -93,6 +113,7 @@ std::vector<Choice> enumerateChoices(const GraphOp &op, const Grid &grid, const 
       for (int axis : loopAxes[l])
         parts *= grid.axisSizes[axis];
       legal &= parts == 1 || parts <= op.rule.loops[l].extent; // no empty shards
+      legal &= parts == 1 || op.rule.loops[l].kind != LoopKind::Window || haloIsSmall(op.rule, int(l), parts);
     }
     if (legal)
       choices.push_back(makeChoice(op, grid, device, std::move(loopAxes)));

@@ -188,7 +188,8 @@ Value InsertReshards::arrive(Value value, int stage, const Sharding &sharding) {
   Key key{value.getAsOpaquePointer(), stage, sharding.str()};
   if (auto it = available.find(key); it != available.end())
     return it->second;
-  Value here = stageOf(value.getDefiningOp()) == stage ? value : transfer(value, stage, sharding);
+  // What is sent to a stage once must serve all its readers, so it is the whole value.
+  Value here = stageOf(value.getDefiningOp()) == stage ? value : transfer(value, stage, sharding.covering());
   return available[key] = reshard(here, stage, sharding);
 }
 

@@ -1,5 +1,6 @@
-// Local shapes. Ranks of a stage whose operators all have equal local shapes, and whose communication groups look
+// Local shapes and attributes. Ranks of a stage whose operators all have equal ones, and whose communication groups look
 // alike, form a class and share one function.
+#include "ir/local_instance.h"
 #include "passes/attributes.h"
 #include "passes/communication.h"
 #include "passes/passes.h"
@@ -12,12 +13,31 @@ using namespace mlir;
 
 namespace ampc {
 
+/// What the operators of a stage that split loops are on one rank; nothing for the others.
+static std::vector<std::optional<OpInstance>> localInstances(func::FuncOp stage, const Grid &grid, int64_t rank) {
+  std::vector<std::optional<OpInstance>> instances;
+  for (Operation &op : stage.getBody().front().without_terminator()) {
+    instances.emplace_back();
+    std::vector<std::vector<int>> loopAxes = loopAxesOf(&op);
+    const OpRow *row = OpTable::get().find(&op);
+    if (!row || !row->localize || loopAxes.empty())
+      continue;
+    OpInstance whole = instanceOf(&op);
+    instances.back() = localInstance(whole, ruleOf(whole), loopAxes, grid, grid.coordinates(rank));
+  }
+  return instances;
+}
+
 /// Everything that may differ between two ranks' functions, as text.
 static std::string classKey(func::FuncOp stage, const std::vector<Grid> &grids, int64_t rank) {
   int number = stageOf(stage);
   const Grid &grid = grids[number];
   std::vector<int64_t> coordinates = grid.coordinates(rank);
   std::string key;
+  llvm::raw_string_ostream attributes(key);
+  for (const std::optional<OpInstance> &instance : localInstances(stage, grid, rank))
+    if (instance)
+      attributes << instance->attributes << ";";
   for (Operation &op : stage.getBody().front().without_terminator()) {
     for (size_t k = 0; k < op.getNumResults(); ++k) {
       for (int64_t extent : shardingOf(&op, k).localShape(grid, coordinates))
@@ -32,6 +52,10 @@ static std::string classKey(func::FuncOp stage, const std::vector<Grid> &grids, 
 
 static void localize(func::FuncOp function, const Grid &grid, int64_t rank) {
   std::vector<int64_t> coordinates = grid.coordinates(rank);
+  std::vector<std::optional<OpInstance>> instances = localInstances(function, grid, rank);
+  for (auto [op, instance] : llvm::zip(function.getBody().front().without_terminator(), instances))
+    if (instance)
+      op.setAttrs(instance->attributes);
   for (Operation &op : function.getBody().front().without_terminator())
     for (size_t k = 0; k < op.getNumResults(); ++k) {
       TensorType type = typeOf(op.getResult(unsigned(k)));

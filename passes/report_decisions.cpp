@@ -8,7 +8,17 @@ namespace ampc {
 using Json = nlohmann::ordered_json;
 
 static const char *kindName(LoopKind kind) {
-  return kind == LoopKind::Parallel ? "parallel" : kind == LoopKind::Reduce ? "reduce" : "whole";
+  switch (kind) {
+  case LoopKind::Parallel:
+    return "parallel";
+  case LoopKind::Reduce:
+    return "reduce";
+  case LoopKind::Window:
+    return "window";
+  case LoopKind::Whole:
+    break;
+  }
+  return "whole";
 }
 
 std::string decisionsJson(const Graph &graph, const Decision &decision, const std::vector<ConsideredPlan> &considered,

@@ -65,11 +65,11 @@ std::vector<ReshardStep> reshardPath(Sharding from, Sharding to, const Grid &gri
     bool scatter = involved == from.partialAxes;
     for (int axis : splitAxes(combined))
       scatter &= std::find(involved.begin(), involved.end(), axis) == involved.end();
-    if (scatter) {
-      steps.push_back({plan::StepKind::ReduceScatter, from, to, from.partialAxes});
-      return steps;
-    }
-    steps.push_back({plan::StepKind::AllReduce, from, combined, from.partialAxes});
+    // Halos would be combined twice: they are exchanged afterwards.
+    if (scatter)
+      combined = to.covering();
+    steps.push_back({scatter ? plan::StepKind::ReduceScatter : plan::StepKind::AllReduce, from, combined,
+                     from.partialAxes});
     from = combined;
   }
   if (from == to)
@@ -85,6 +85,8 @@ std::vector<ReshardStep> reshardPath(Sharding from, Sharding to, const Grid &gri
   std::vector<int> axes = involvedAxes(from, to, grid);
   if (slice)
     kind = plan::StepKind::Copy;
+  else if (from.hasReach() || to.hasReach()) // neighbours exchange what differs
+    kind = plan::StepKind::Exchange;
   else if (gather)
     kind = plan::StepKind::AllGather;
   else if (axes.size() == 1)
@@ -348,9 +350,45 @@ std::vector<plan::Move> reshardMoves(const ReshardStep &step, const Grid &grid, 
 
 // --- Cost --------------------------------------------------------------------------------------------------------
 
+/// Largest tile that a device has afterwards, and the most elements of it that it did not have before.
+struct ExchangeSize {
+  int64_t tileElements = 0, missingElements = 0;
+};
+
+static ExchangeSize exchangeSize(const ReshardStep &step, const Grid &grid) {
+  ExchangeSize size;
+  for (int64_t rank = 0; rank < grid.numDevices(); ++rank) {
+    std::vector<int64_t> coordinates = grid.coordinates(rank);
+    Tile source = step.from.tile(grid, coordinates), target = step.to.tile(grid, coordinates);
+    int64_t needed = 1, present = 1;
+    for (size_t d = 0; d < target.size(); ++d) {
+      needed *= localSize(target[d]);
+      present *= localSize(common(source[d], target[d]));
+    }
+    size.tileElements = std::max(size.tileElements, needed);
+    size.missingElements = std::max(size.missingElements, needed - present);
+  }
+  return size;
+}
+
 double bytesPerRank(const ReshardStep &step, DataType type, const Grid &grid) {
+  if (step.kind == plan::StepKind::Exchange)
+    return double(sizeBytes(type, exchangeSize(step, grid).missingElements));
   std::vector<int64_t> first(grid.axisSizes.size(), 0); // the first device holds the largest shard
   return double(sizeBytes(type, numElements(step.from.localShape(grid, first))));
+}
+
+/// As the simulation prices the moves: every member fills its tile from what it has and from what a neighbour sends.
+static double exchangeStepSeconds(const ReshardStep &step, DataType type, const Grid &grid,
+                                  const std::vector<uint32_t> &ranks, const cost::Cluster &cluster) {
+  if (ranks.size() < 2)
+    return 0;
+  ExchangeSize size = exchangeSize(step, grid);
+  double sent = double(sizeBytes(type, size.missingElements)), whole = double(sizeBytes(type, size.tileElements));
+  std::vector<cost::PairBytes> pairs = {{ranks[0], ranks[0], whole - sent}};
+  for (size_t k = 0; k < ranks.size(); ++k)
+    pairs.push_back({ranks[(k + 1) % ranks.size()], ranks[k], sent});
+  return cost::exchangeSeconds(pairs, cluster);
 }
 
 double reshardSeconds(const Sharding &from, const Sharding &to, DataType type, const Grid &grid, int64_t firstRank,
@@ -366,7 +404,9 @@ double reshardSeconds(const Sharding &from, const Sharding &to, DataType type, c
     std::vector<uint32_t> ranks;
     for (int64_t member : grid.group(0, step.axes))
       ranks.push_back(uint32_t(firstRank + member));
-    seconds += cost::collectiveSeconds(step.kind, bytesPerRank(step, type, grid), ranks, cluster);
+    seconds += step.kind == plan::StepKind::Exchange
+                   ? exchangeStepSeconds(step, type, grid, ranks, cluster)
+                   : cost::collectiveSeconds(step.kind, bytesPerRank(step, type, grid), ranks, cluster);
   }
   return seconds;
 }

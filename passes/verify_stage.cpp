@@ -90,6 +90,11 @@ static llvm::Error checkFunction(const Border &border, func::FuncOp function) {
       return broken(border.stage, &op, "a structural operation before stages are split");
     if (border.decided && op.getNumResults() > 0 && !op.hasAttr("shardings"))
       return broken(border.stage, &op, "no sharding");
+    // Tiles with a reach need not cover the value, so they are only made for their readers.
+    bool isCopy = name == "reshard" || (row && row->opClass == OpClass::Storage);
+    for (size_t k = 0; border.decided && !isCopy && k < op.getNumResults(); ++k)
+      if (shardingOf(&op, k).hasReach())
+        return broken(border.stage, &op, "a computed or transferred value with a reach");
     if (border.kernelsOnly && row && row->opClass != OpClass::Storage && !row->isView)
       return broken(border.stage, &op, "a computing operation outside a kernel");
     if (!border.kernelsOnly && name == "kernel")

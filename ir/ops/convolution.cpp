@@ -40,7 +40,7 @@ static IterationRule convRule(const OpInstance &op) {
   int oc = loop("oc", channels, LoopKind::Parallel);
   int position = int(rule.loops.size());
   for (int d = 0; d < dims; ++d)
-    loop("o" + std::to_string(d), y[d + 2], LoopKind::Parallel);
+    loop("o" + std::to_string(d), y[d + 2], LoopKind::Window);
   int ic = loop("ic", w[1], LoopKind::Reduce);
   int tap = int(rule.loops.size());
   for (int d = 0; d < dims; ++d)
@@ -98,7 +98,8 @@ static ImportResults importConv(ImportContext &context) {
 }
 
 void addConvolutionRows(OpTable &table) {
-  table.add({"conv", OpClass::Convolution, 2, 2, inferConv, convRule, [](Body &x) { return x(0) * x(1); }, {}, false});
+  table.add({"conv", OpClass::Convolution, 2, 2, inferConv, convRule, [](Body &x) { return x(0) * x(1); }, {}, false,
+             [](const OpInstance &local, const LocalPart &part) { return localPads(local, part, spatial(local.in(1)), 2); }});
   table.addOnnx({"", "Conv", 1, 1 << 20, importConv, "conv, add"});
 }
 

@@ -119,12 +119,20 @@ static IterationRule sliceRule(const OpInstance &op) {
       access.dims.push_back(DimAccess::loop(int(d)));
       continue;
     }
-    // A shard of the result would need another start.
-    rule.loops[d].kind = LoopKind::Whole;
+    rule.loops[d].kind = LoopKind::Window;
     access.dims.push_back({{{int(d), steps[d]}}, starts[d], false});
   }
   rule.operands.push_back(std::move(access));
   return rule;
+}
+
+// Starts are relative to what the device has of the operand.
+static std::vector<std::pair<std::string, std::vector<int64_t>>> localSlice(const OpInstance &local,
+                                                                            const LocalPart &part) {
+  std::vector<int64_t> starts = local.integers("starts"), steps = local.integers("steps");
+  for (size_t d = 0; d < starts.size(); ++d)
+    starts[d] = local.out()[d] == 0 ? 0 : starts[d] + steps[d] * part.resultOrigin[d] - part.operandOrigins[0][d];
+  return {{"starts", starts}};
 }
 
 static llvm::Expected<Types> inferSlice(const OpInstance &op) {
@@ -162,11 +170,11 @@ static llvm::Expected<Types> inferConcat(const OpInstance &op) {
 }
 
 // Operand k is read at loop - start of k: at each point exactly one operand is in range, the others read as
-// 0.
+// 0. What a device has of the operands then is what its part of the result is made of, so starts stay sums of extents.
 static IterationRule concatRule(const OpInstance &op) {
   IterationRule rule = resultLoops(op);
   int64_t axis = op.integer("axis"), start = 0;
-  rule.loops[axis].kind = LoopKind::Whole;
+  rule.loops[axis].kind = LoopKind::Window;
   for (const TensorType &operand : op.operands) {
     Access access = rule.results[0];
     access.dims[axis].offset = -start;
@@ -189,8 +197,9 @@ static Scalar concatBody(Body &x) {
 }
 
 void addMovementRows(OpTable &table) {
-  auto add = [&](const char *name, InferFn infer, RuleFn rule) {
-    table.add({name, OpClass::Movement, 1, 1, std::move(infer), std::move(rule), copyBody, {}, false});
+  auto add = [&](const char *name, InferFn infer, RuleFn rule, LocalizeFn localize = {}) {
+    table.add({name, OpClass::Movement, 1, 1, std::move(infer), std::move(rule), copyBody, {}, false,
+               std::move(localize)});
   };
   add("transpose", inferTranspose, transposeRule);
   add("expand", inferExpand, [](const OpInstance &op) {
@@ -200,7 +209,7 @@ void addMovementRows(OpTable &table) {
   });
   add("tile", inferRepeats, repeatRule(true));
   add("repeat", inferRepeats, repeatRule(false));
-  add("slice", inferSlice, sliceRule);
+  add("slice", inferSlice, sliceRule, localSlice);
   table.add({"concat", OpClass::Movement, 1, -1, inferConcat, concatRule, concatBody, {}, false});
 }
 

@@ -39,7 +39,8 @@ static IterationRule padRule(const OpInstance &op) {
   for (size_t d = 0; d < op.out().size(); ++d) {
     bool padded = isPadded(op, pads, d);
     rule.loops.push_back(
-        {"d" + std::to_string(d), op.out()[d], padded ? LoopKind::Whole : LoopKind::Parallel});
+        {"d" + std::to_string(d), op.out()[d],
+         !padded ? LoopKind::Parallel : computesIndex ? LoopKind::Whole : LoopKind::Window});
     to.dims.push_back(DimAccess::loop(int(d)));
     from.dims.push_back(padded && computesIndex ? DimAccess::wholeDim() : DimAccess::loop(int(d)));
     if (padded && !computesIndex)
@@ -52,6 +53,16 @@ static IterationRule padRule(const OpInstance &op) {
     rule.operands.push_back({});
   rule.results.push_back(std::move(to));
   return rule;
+}
+
+static std::vector<std::pair<std::string, Shape>> localPad(const OpInstance &local, const LocalPart &part) {
+  Shape pads = local.integers("pads");
+  size_t rank = pads.size() / 2;
+  for (size_t d = 0; d < rank; ++d) {
+    pads[d] = pads[d] + part.operandOrigins[0][d] - part.resultOrigin[d];
+    pads[rank + d] = local.out()[d] - local.in(0)[d] - pads[d];
+  }
+  return {{"pads", pads}};
 }
 
 static Scalar padBody(Body &x) {
@@ -163,7 +174,7 @@ static ImportResults importCenterCropPad(ImportContext &context) {
 }
 
 void addPadRows(OpTable &table) {
-  table.add({"pad", OpClass::Movement, 1, 2, inferPad, padRule, padBody, {}, false});
+  table.add({"pad", OpClass::Movement, 1, 2, inferPad, padRule, padBody, {}, false, localPad});
   table.add({"pad_by_index", OpClass::Movement, 1, 1, inferPad, padRule, padByIndexBody, {}, false});
   table.addOnnx({"", "Pad", 1, 1 << 20, importPad, "pad pad_by_index"});
   table.addOnnx({"", "CenterCropPad", 1, 1 << 20, importCenterCropPad, "pad"});

@@ -39,7 +39,8 @@ static IterationRule windowRule(const OpInstance &op, Reduction reduction, doubl
   IterationRule rule;
   Access operand, result;
   for (size_t d = 0; d < rank; ++d) {
-    rule.loops.push_back({"d" + std::to_string(d), op.out()[d], LoopKind::Parallel});
+    rule.loops.push_back(
+        {"d" + std::to_string(d), op.out()[d], d < rank - count ? LoopKind::Parallel : LoopKind::Window});
     result.dims.push_back(DimAccess::loop(int(d)));
   }
   for (size_t k = 0; k < count; ++k)
@@ -55,6 +56,12 @@ static IterationRule windowRule(const OpInstance &op, Reduction reduction, doubl
   rule.reduction = reduction;
   rule.flopsPerPoint = 1;
   return rule;
+}
+
+static std::vector<std::pair<std::string, std::vector<int64_t>>> localPool(const OpInstance &local,
+                                                                           const LocalPart &part) {
+  std::vector<int64_t> kernel = local.integers("kernel");
+  return localPads(local, part, kernel, local.out().size() - kernel.size());
 }
 
 static IterationRule maxPoolRule(const OpInstance &op) {
@@ -274,9 +281,10 @@ static ImportResults importLrn(ImportContext &context) {
 void addPoolingRows(OpTable &table) {
   constexpr int any = 1 << 20;
   BodyFn element = [](Body &x) { return x(0); };
-  table.add({"max_pool", OpClass::Reduction, 1, 1, inferPool, maxPoolRule, element, {}, false});
-  table.add({"sum_pool", OpClass::Reduction, 1, 1, inferPool, sumPoolRule, element, {}, false});
-  table.add({"max_pool_index", OpClass::Reduction, 4, 4, inferMaxPoolIndex, maxPoolIndexRule, maxPoolIndexBody, {}, false});
+  table.add({"max_pool", OpClass::Reduction, 1, 1, inferPool, maxPoolRule, element, {}, false, localPool});
+  table.add({"sum_pool", OpClass::Reduction, 1, 1, inferPool, sumPoolRule, element, {}, false, localPool});
+  table.add({"max_pool_index", OpClass::Reduction, 4, 4, inferMaxPoolIndex, maxPoolIndexRule, maxPoolIndexBody, {}, false,
+             localPool});
   table.addOnnx({"", "MaxPool", 1, any, importMaxPool, "max_pool, max_pool_index"});
   table.addOnnx({"", "AveragePool", 1, any, importAveragePool, "sum_pool, mul"});
   table.addOnnx({"", "LpPool", 1, any, importLpPool, "sum_pool, mul, pow, sqrt"});

@@ -107,8 +107,25 @@ llvm::Expected<std::vector<int64_t>> windowPositions(const Window &window, const
   return output;
 }
 
+// Inner parts read no padding, those at the ends what is left of it.
+std::vector<std::pair<std::string, std::vector<int64_t>>> localPads(const OpInstance &local, const LocalPart &part,
+                                                                    const std::vector<int64_t> &kernel, size_t first) {
+  Window window = windowOf(local, kernel);
+  size_t count = kernel.size();
+  std::vector<int64_t> pads(2 * count, 0);
+  for (size_t d = 0; d < count; ++d) {
+    int64_t positions = local.out()[first + d], stride = window.strides[d];
+    if (positions == 0)
+      continue;
+    pads[d] = window.padsBegin[d] + part.operandOrigins[0][first + d] - stride * part.resultOrigin[first + d];
+    int64_t read = (positions - 1) * stride + window.span(d) - pads[d];
+    pads[count + d] = std::max<int64_t>(0, read - local.in(0)[first + d]);
+  }
+  return {{"pads", pads}};
+}
+
 // Written so that it never is a product of loops when there are several taps: kernel extent, stride and dilation are
-// attributes, which do not shrink with a shard, so neither taps nor positions may be split then.
+// attributes, which do not shrink with a shard, so taps may not be split then.
 DimAccess windowAccess(const Window &window, size_t dim, int position, int tap) {
   LinearTerm byPosition{position, window.strides[dim]}, byTap{tap, window.dilations[dim]};
   if (window.kernel[dim] == 1)

@@ -29,8 +29,11 @@ Window windowOf(const OpInstance &op, const std::vector<int64_t> &kernel);
 /// Window positions over `input`; the error is one sentence.
 llvm::Expected<std::vector<int64_t>> windowPositions(const Window &window, const std::vector<int64_t> &input);
 
-/// index = stride * position + dilation * tap - pad, for loops `position` and `tap`. Only with one tap and stride 1 can
-/// `position` be sharded.
+/// The `pads` of one device's part of an instance whose windows slide over operand 0 from dimension `first` on.
+std::vector<std::pair<std::string, std::vector<int64_t>>> localPads(const OpInstance &local, const LocalPart &part,
+                                                                    const std::vector<int64_t> &kernel, size_t first);
+
+/// index = stride * position + dilation * tap - pad, for loops `position` (a Window loop) and `tap`.
 DimAccess windowAccess(const Window &window, size_t dim, int position, int tap);
 
 /// `conv` with the node's attributes (group, strides, ...), and the addition of one number per channel.

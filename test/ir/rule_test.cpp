@@ -72,9 +72,9 @@ TEST_F(Rules, DimensionsThatPassThroughCanBeSharded) {
   EXPECT_EQ(
       loopsOf(instance("slice", {{5, 6, 7}},
                        {list("starts", {0, 0, 1}), list("steps", {1, 1, 2}), list("shape", {5, 4, 3})})),
-      "d0:5* d1:4 d2:3");
-  EXPECT_EQ(loopsOf(instance("concat", {{5, 6}, {5, 2}}, {number("axis", 1)})), "d0:5* d1:8");
-  EXPECT_EQ(loopsOf(instance("pad", {{5, 6}}, {list("pads", {0, 1, 0, 1})})), "d0:5* d1:8");
+      "d0:5* d1:4* d2:3*");
+  EXPECT_EQ(loopsOf(instance("concat", {{5, 6}, {5, 2}}, {number("axis", 1)})), "d0:5* d1:8*");
+  EXPECT_EQ(loopsOf(instance("pad", {{5, 6}}, {list("pads", {0, 1, 0, 1})})), "d0:5* d1:8*");
   EXPECT_EQ(loopsOf(instance("tile", {{5, 6}}, {list("repeats", {1, 3})})), "d0:5* r1:3* d1:6*");
   EXPECT_EQ(loopsOf(instance("repeat", {{5, 6}}, {list("repeats", {1, 3})})), "d0:5* d1:6* r1:3*");
   EXPECT_EQ(loopsOf(instance("transpose", {{5, 6}}, {list("perm", {1, 0})})), "d0:6* d1:5*");
@@ -89,6 +89,26 @@ TEST_F(Rules, PartialResultsOfAProduct) {
   EXPECT_EQ(rule.resultSharding(0, op.out(), {{}, {1}, {0}}).str(), "[* | 6:1] sum(0)");
   EXPECT_EQ(rule.operandSharding(0, op.in(0), {{}, {1}, {0}}).str(), "[* | 8:0]");
   EXPECT_EQ(rule.operandSharding(1, op.in(1), {{}, {1}, {0}}).str(), "[8:0 | 6:1]");
+}
+
+// A split position loop leaves operands what its windows read: begin and end per part follow from the reach.
+TEST_F(Rules, WindowsAreSplitByPositionsNotByTaps) {
+  OpInstance op = instance("conv", {{1, 3, 11, 16}, {5, 3, 3, 2}},
+                           {list("strides", {2, 1}), list("dilations", {1, 3}), list("pads", {1, 0, 1, 2})});
+  EXPECT_EQ(loopsOf(op), "n:1 g:1 oc:5* o0:6* o1:15* ic:3* k0:3 k1:2");
+  IterationRule rule = ruleOf(op);
+  std::vector<std::vector<int>> loopAxes(rule.loops.size());
+  loopAxes[3] = {0};
+  loopAxes[4] = {1};
+  EXPECT_EQ(rule.operandSharding(0, op.in(0), loopAxes).str(),
+            "[* | * | 6:0 reach(2/1 -1 1 of 11) | 15:1 reach(1/1 0 3 of 16)]");
+  EXPECT_EQ(rule.operandSharding(1, op.in(1), loopAxes).str(), "[* | * | * | *]");
+  EXPECT_EQ(rule.resultSharding(0, op.out(), loopAxes).str(), "[* | * | 6:0 | 15:1]");
+
+  OpInstance slice = instance("slice", {{17}}, {list("starts", {16}), list("steps", {-3}), list("shape", {5})});
+  EXPECT_EQ(ruleOf(slice).operandSharding(0, {17}, {{0}}).str(), "[5:0 reach(-3/1 16 16 of 17)]");
+  OpInstance concat = instance("concat", {{5, 6}, {5, 2}}, {number("axis", 1)});
+  EXPECT_EQ(ruleOf(concat).operandSharding(1, {5, 2}, {{}, {0}}).str(), "[* | 8:0 reach(1/1 -6 -6 of 2)]");
 }
 
 TEST_F(Rules, AWindowThatLooksLikeAProductIsCut) {

@@ -26,7 +26,7 @@ struct Sample {
 // Attributes that are lists even when they have one entry.
 bool isList(const std::string &name) {
   for (const char *known : {"perm", "shape", "starts", "steps", "pads", "repeats", "image_shape",
-                            "block_shape", "dilations", "strides", "axes"})
+                            "block_shape", "dilations", "strides", "axes", "kernel"})
     if (name == known)
       return true;
   return false;
@@ -81,6 +81,26 @@ std::vector<Sample> samples() {
         {"dilations", {1, 1}},
         {"strides", {1, 1}},
         {"pads", {0, 0, 0, 0}}}},
+      {"slice", {f32({17, 23})}, {{"starts", {16, 3}}, {"steps", {-1, 2}}, {"shape", {17, 10}}}},
+      {"slice", {f32({19, 13})}, {{"starts", {18, 0}}, {"steps", {-3, 1}}, {"shape", {7, 13}}}},
+      {"concat", {f32({11, 2}), f32({3, 2}), f32({0, 2}), f32({5, 2})}, {{"axis", {0}}}},
+      {"pad", {f32({3, 11})}, {{"pads", {13, 0, 0, 7}}}},
+      {"pad", {f32({13, 11})}, {{"pads", {-2, 3, 1, -5}}}},
+      {"conv", {f32({2, 3, 11, 13}), f32({5, 3, 3, 3})}, {{"pads", {1, 1, 1, 1}}}},
+      {"conv", {f32({1, 4, 17, 19}), f32({6, 2, 3, 2})}, {{"strides", {2, 3}}, {"pads", {1, 0, 2, 1}}}},
+      {"conv", {f32({1, 7, 13, 11}), f32({7, 1, 5, 3})}, {{"dilations", {2, 3}}, {"pads", {4, 3, 4, 3}}}},
+      {"conv", {f32({2, 3, 23}), f32({5, 3, 4})}, {{"strides", {2}}, {"dilations", {3}}, {"pads", {5, 2}}}},
+      {"conv", {f32({1, 2, 7, 11, 5}), f32({3, 2, 3, 2, 3})}, {{"pads", {1, 0, 2, 1, 1, 0}}}},
+      {"conv", {f32({1, 3, 13, 17}), f32({2, 3, 1, 1})}, {{"strides", {2, 3}}}},
+      {"conv", {f32({1, 3, 14, 12}), f32({2, 3, 2, 2})}, {{"strides", {2, 2}}}},
+      {"conv", {f32({1, 1, 11}), f32({1, 1, 3})}, {{"pads", {7, 4}}}}, // whole parts lie in the padding
+      {"max_pool", {f32({2, 3, 11, 13})}, {{"kernel", {3, 2}}, {"strides", {2, 1}}, {"pads", {1, 0, 1, 1}}}},
+      {"max_pool", {f32({3, 19})}, {{"kernel", {3}}, {"dilations", {2}}, {"pads", {2, 3}}}},
+      {"sum_pool", {f32({2, 13, 11})}, {{"kernel", {3, 3}}, {"strides", {3, 2}}, {"pads", {1, 1, 1, 1}}}},
+      {"sum_pool", {f32({2, 13, 1, 1})}, {{"kernel", {5, 1, 1}}, {"pads", {2, 0, 0, 2, 0, 0}}}},
+      {"max_pool_index",
+       {f32({2, 3, 11, 13}), f32({2, 3, 6, 13}), i64({11, 13}), i64({2, 3})},
+       {{"kernel", {3, 2}}, {"strides", {2, 1}}, {"pads", {1, 0, 1, 1}}}},
       {"matmul", {f32({3, 4, 5}), f32({5, 6})}, {}},
       {"add", {f32({3, 4, 5}), f32({4, 1})}, {}},
       {"reduce_sum", {f32({3, 4, 5})}, {{"axes", {0, 2}}, {"keepdims", {0}}}},
@@ -131,20 +151,37 @@ TEST_P(ShardedRows, ShardsComputeTheirPart) {
   ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
 
   IterationRule rule = ruleOf(whole);
-  int sharded = 0;
+  auto check = [&](const Grid &grid, const std::vector<std::vector<int>> &loopAxes) {
+    auto got = evaluateSharded(whole, operands, grid, loopAxes);
+    ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+    for (size_t k = 0; k < got->size(); ++k)
+      for (int64_t n = 0; n < (*got)[k].type.numElements(); ++n) {
+        double mine = (*got)[k].real(n), other = (*expected)[k].real(n);
+        ASSERT_TRUE(mine == other || std::abs(mine - other) < 1e-4)
+            << sample.row << ", element " << n << ": " << mine << " instead of " << other;
+      }
+  };
+  std::vector<int> loops;
   for (int loop = 0; loop < int(rule.loops.size()); ++loop)
+    if (rule.canShard(loop))
+      loops.push_back(loop);
+  std::vector<std::vector<int>> none(rule.loops.size());
+  for (int loop : loops) {
     for (int64_t devices : {2, 3, 8}) {
-      if (!rule.canShard(loop))
-        continue;
-      ++sharded;
-      auto got = evaluateSharded(whole, operands, loop, devices);
-      ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
-      for (size_t k = 0; k < got->size(); ++k)
-        for (int64_t n = 0; n < (*got)[k].type.numElements(); ++n)
-          ASSERT_NEAR((*got)[k].real(n), (*expected)[k].real(n), 1e-5)
-              << sample.row << " loop " << rule.loops[size_t(loop)].name << " on " << devices << ", element "
-              << n;
+      SCOPED_TRACE("loop " + rule.loops[size_t(loop)].name + " on " + std::to_string(devices));
+      auto loopAxes = none;
+      loopAxes[size_t(loop)] = {0};
+      check({{devices}}, loopAxes);
     }
+    for (int other : loops) { // two axes, on two loops or on one
+      SCOPED_TRACE("loops " + rule.loops[size_t(loop)].name + ", " + rule.loops[size_t(other)].name);
+      auto loopAxes = none;
+      loopAxes[size_t(loop)].push_back(0);
+      loopAxes[size_t(other)].push_back(1);
+      check({{2, 3}}, loopAxes);
+    }
+  }
+  int sharded = int(loops.size());
   if (std::string(sample.row) != "reshape") {
     EXPECT_GT(sharded, 0) << sample.row;
   }

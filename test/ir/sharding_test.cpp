@@ -196,6 +196,62 @@ TEST(Sharding, TextForm) {
   EXPECT_EQ(Sharding::replicated({}).str(), "[]");
 }
 
+Sharding withReach(int64_t extent, Reach reach) { return {{{{{extent, {0}}}, reach}}, {}, Reduction::None}; }
+
+TEST(Reach, IsWhatARangeReads) {
+  Reach window{2, 1, -1, 1, 11}; // window of 3, stride 2, padding 1
+  EXPECT_EQ(window.of({0, 3}), (Interval{0, 6}));
+  EXPECT_EQ(window.of({3, 6}), (Interval{5, 11}));
+  EXPECT_EQ(window.of({3, 3}), (Interval{0, 0}));
+  Reach backwards{-3, 1, 16, 16, 17};
+  EXPECT_EQ(backwards.of({0, 2}), (Interval{13, 17}));
+  EXPECT_EQ(backwards.of({4, 5}), (Interval{4, 5}));
+  Reach piece{1, 1, -6, -6, 2}; // an operand of a concatenation that starts at 6
+  EXPECT_EQ(piece.of({0, 5}).size(), 0);
+  EXPECT_EQ(piece.of({5, 8}), (Interval{0, 2}));
+  Reach third{1, 3, -1, 1, 10};
+  EXPECT_EQ(third.of({4, 8}), (Interval{0, 4}));
+}
+
+TEST(Reach, LocalShapeAndTileAgreeAndCoverIsPlain) {
+  Grid grid{{4}};
+  Sharding halo = withReach(13, {2, 1, -2, 3, 27});
+  EXPECT_EQ(halo.globalShape(), Shape{27});
+  EXPECT_EQ(halo.covering().str(), "[27:0]");
+  EXPECT_TRUE(halo.hasReach());
+  EXPECT_FALSE(halo.covering().hasReach());
+  for (int64_t rank = 0; rank < 4; ++rank) {
+    auto tile = halo.tile(grid, {rank});
+    ASSERT_EQ(tile[0].size(), 1u);
+    EXPECT_EQ(tile[0][0], halo.dims[0].reach->of(shardRange(13, 4, rank)));
+    EXPECT_EQ(halo.localShape(grid, {rank})[0], tile[0][0].size());
+  }
+}
+
+TEST(Reach, CanonicalFormDropsWhatSaysNothing) {
+  Grid grid{{2, 1}};
+  auto canonical = [&](Sharding sharding) {
+    sharding.canonicalize(grid);
+    return sharding.str();
+  };
+  EXPECT_EQ(canonical(withReach(8, {2, 1, 0, 1, 16})), "[16:0]");         // window 2, stride 2
+  EXPECT_EQ(canonical(withReach(9, {2, 1, 0, 1, 18})), "[9:0 reach(2/1 0 1 of 18)]"); // 10 and 8 elements
+  EXPECT_EQ(canonical(withReach(4, {1, 1, -9, 9, 4})), "[*]");            // everybody reads everything
+  Sharding single = withReach(5, {1, 1, -1, 1, 5});
+  single.dims[0].factors[0].axes = {1};
+  EXPECT_EQ(canonical(single), "[*]");
+}
+
+TEST(Reach, TextIsReadBack) {
+  Sharding halo = withReach(5, {-3, 2, -7, 4, 12});
+  EXPECT_EQ(halo.str(), "[5:0 reach(-3/2 -7 4 of 12)]");
+  EXPECT_EQ(Sharding::parse(halo.str(), {12}), halo);
+  for (const char *text : {"[5:0 reach(1/1 0 0 of 11)]", "[5:0 reach(1/0 0 0 of 12)]", "[5:0 reach(1/1 0 of 12)]",
+                           "[5:0 reach(1/1 0 0 12)]", "[5:0 reach(1/1 0 0 of 12]", "[5:0x2 reach(1/1 0 0 of 12)]",
+                           "[5:0 reach(9999999999/1 0 0 of 12)]", "[* reach(1/1 0 0 of 12)]"})
+    EXPECT_FALSE(Sharding::parse(text, {12})) << text;
+}
+
 TEST(Sharding, MalformedTextIsRefused) {
   for (const char *text : {"", "[", "[8:0", "[8:0]x", "[7:0]", "[8:]", "[8:0,]", "[8:99]", "[8:-1]",
                            "[-4x-2:0]", "[*] sum", "[*] sum(", "[*] sum()", "[*] mean(0)", "[* | *]", "[8x]",

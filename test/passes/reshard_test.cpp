@@ -84,6 +84,18 @@ struct RandomSharding {
     sharding.canonicalize(grid);
     return sharding;
   }
+
+  /// Replaces some split dimensions by what random windows of another index read of them.
+  void addReaches(Sharding &sharding) {
+    for (DimSharding &dim : sharding.dims) {
+      if (dim.factors.size() != 1 || !dim.isSplit() || below(2))
+        continue;
+      int64_t extent = dim.factors[0].extent, low = below(5) - 3;
+      dim.reach = Reach{below(5) - 2, 1 + below(2), low, low + below(4), extent};
+      dim.factors[0].extent = 1 + below(2 * extent);
+    }
+    sharding.canonicalize(grid);
+  }
 };
 
 } // namespace
@@ -93,6 +105,7 @@ TEST(Reshard, EveryDeviceHoldsItsTileAfterwards) {
     RandomSharding random(seed);
     random.newProblem();
     Sharding from = random.make(true), to = random.make(false);
+    random.addReaches(to);
     const Grid &grid = random.grid;
     std::vector<int64_t> shape = from.globalShape();
     SCOPED_TRACE("seed " + std::to_string(seed) + ": " + from.str() + " -> " + to.str());
@@ -157,4 +170,28 @@ TEST(Reshard, CommunicatesOnlyWhenItMust) {
   EXPECT_EQ(only(rows, columns), plan::StepKind::AllToAll);
   EXPECT_EQ(only(partial, whole), plan::StepKind::AllReduce);
   EXPECT_EQ(only(partial, rows), plan::StepKind::ReduceScatter);
+}
+
+TEST(Reshard, AHaloIsExchangedWithTheNeighboursOnly) {
+  Grid grid{{4}};
+  Sharding whole = Sharding::replicated({16, 10}), rows = whole, halo = whole, partial = whole;
+  rows.dims[0].factors[0].axes = {0};
+  halo.dims[0] = {{{16, {0}}}, Reach{1, 1, -1, 1, 16}};
+  partial.partialAxes = {0};
+  partial.partialKind = Reduction::Sum;
+  std::vector<ReshardStep> path = reshardPath(rows, halo, grid);
+  ASSERT_EQ(path.size(), 1u);
+  EXPECT_EQ(path[0].kind, plan::StepKind::Exchange);
+  EXPECT_EQ(bytesPerRank(path[0], DataType::F32, grid), 2 * 10 * 4); // two rows for an inner device
+  for (const plan::Move &move : reshardMoves(path[0], grid, {0, 1, 2, 3}))
+    EXPECT_LE(std::abs(int64_t(move.sourceMember) - int64_t(move.targetMember)), 1);
+  // Who has everything takes its part; a partial value is scattered first, so that no element is combined twice.
+  path = reshardPath(whole, halo, grid);
+  ASSERT_EQ(path.size(), 1u);
+  EXPECT_EQ(path[0].kind, plan::StepKind::Copy);
+  path = reshardPath(partial, halo, grid);
+  ASSERT_EQ(path.size(), 2u);
+  EXPECT_EQ(path[0].kind, plan::StepKind::ReduceScatter);
+  EXPECT_EQ(path[0].to, rows);
+  EXPECT_EQ(path[1].kind, plan::StepKind::Exchange);
 }
