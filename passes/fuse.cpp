@@ -36,7 +36,8 @@ private:
   void tryJoin(int number);
   bool fits(Operation *op, Space &space) const;
   bool continuesProduct(Operation *op, int group) const;
-  bool reaches(int from, int group, std::vector<char> &visited) const;
+  bool mayDependOn(int group, const std::vector<int> &sources);
+  template <typename Next> bool collect(std::vector<int> &found, const Next &next, int forbidden);
   void emit(const std::vector<int> &members, IRMapping &mapping, OpBuilder &builder);
 
   func::FuncOp function;
@@ -46,6 +47,10 @@ private:
   std::vector<std::vector<int>> members;   // group -> ops, in order
   std::vector<std::optional<Space>> space; // group -> index space; none: not open for more
   std::vector<std::vector<int>> before;    // op -> ops that must come first (operands, previous communication)
+  std::vector<std::vector<int>> after;     // op -> ops that name it in `before`
+  std::vector<int> position;               // group -> place in a topological order of the groups; distinct
+  std::vector<int> visit;                  // group -> number of the last walk that met it
+  int walks = 0;
 };
 
 } // namespace
@@ -81,6 +86,7 @@ Fusion::Fusion(func::FuncOp function) : function(function) {
     groupOf.push_back(number);
     members.push_back({number});
     before.emplace_back();
+    position.push_back(number);
     for (Value operand : op.getOperands())
       before.back().push_back(numbers.lookup(operand.getDefiningOp()));
     if (isCommunication(&op)) {
@@ -94,6 +100,11 @@ Fusion::Fusion(func::FuncOp function) : function(function) {
     else
       space.push_back(std::nullopt);
   }
+  after.resize(ops.size());
+  visit.assign(ops.size(), 0);
+  for (size_t op = 0; op < ops.size(); ++op)
+    for (int earlier : before[op])
+      after[earlier].push_back(int(op));
 }
 
 /// True if `op` can walk `space` (an empty one takes the shape of the op); widens it by the op's reduction.
@@ -123,23 +134,66 @@ bool Fusion::fits(Operation *op, Space &space) const {
   return walked.shape == reduced;
 }
 
-/// True if a path of dependencies leads from group `from` back to `group`.
-bool Fusion::reaches(int from, int group, std::vector<char> &visited) const {
-  std::vector<int> pending = {from};
-  while (!pending.empty()) {
-    int current = pending.back();
-    pending.pop_back();
-    if (current == group)
-      return true;
-    if (visited[current])
-      continue;
-    visited[current] = 1;
+/// Extends `found` by all groups that `next` leads to, group by group; false if `forbidden` is one of them.
+template <typename Next> bool Fusion::collect(std::vector<int> &found, const Next &next, int forbidden) {
+  ++walks;
+  for (int group : found)
+    visit[group] = walks;
+  for (size_t k = 0; k < found.size(); ++k) {
+    if (found[k] == forbidden)
+      return false;
+    next(found[k], [&](int group) {
+      if (visit[group] != walks) {
+        visit[group] = walks;
+        found.push_back(group);
+      }
+    });
+  }
+  return true;
+}
+
+/// Makes `group` come after all of `sources` in the order of the groups; false if one of them depends on `group`.
+///
+/// Only groups between the two in the order are looked at (Pearce and Kelly's dynamic topological order): those that
+/// the sources need move in front of those that need `group`, on the places that both had.
+bool Fusion::mayDependOn(int group, const std::vector<int> &sources) {
+  int last = position[group];
+  std::vector<int> needed;
+  for (int source : sources)
+    if (position[source] > position[group]) {
+      last = std::max(last, position[source]);
+      if (!llvm::is_contained(needed, source))
+        needed.push_back(source);
+    }
+  if (needed.empty())
+    return true;
+  auto backward = [&](int current, auto &&meet) {
     for (int op : members[current])
       for (int earlier : before[op])
-        if (groupOf[earlier] != current)
-          pending.push_back(groupOf[earlier]);
+        if (position[groupOf[earlier]] >= position[group])
+          meet(groupOf[earlier]);
+  };
+  if (!collect(needed, backward, group))
+    return false;
+  std::vector<int> dependent = {group};
+  auto forward = [&](int current, auto &&meet) {
+    for (int op : members[current])
+      for (int later : after[op])
+        if (position[groupOf[later]] <= last)
+          meet(groupOf[later]);
+  };
+  collect(dependent, forward, -1);
+  std::vector<int> moved, places;
+  for (std::vector<int> *part : {&needed, &dependent}) {
+    llvm::sort(*part, [&](int a, int b) { return position[a] < position[b]; });
+    moved.insert(moved.end(), part->begin(), part->end());
   }
-  return false;
+  for (int each : moved)
+    places.push_back(position[each]);
+  llvm::sort(places);
+  for (size_t k = 0; k < moved.size(); ++k)
+    position[moved[k]] = places[k];
+  return true;
 }
 
 /// True if `op` continues the kernel of a product: it works on the product's so far last result, which nothing else
@@ -168,11 +222,11 @@ void Fusion::tryJoin(int number) {
     Space widened = epilogue ? Space() : *space[group];
     if (!epilogue && !fits(op, widened))
       continue;
-    bool cycle = false;
-    std::vector<char> visited(ops.size(), 0);
+    std::vector<int> others;
     for (int earlier : before[number])
-      cycle |= groupOf[earlier] != group && reaches(groupOf[earlier], group, visited);
-    if (cycle)
+      if (groupOf[earlier] != group)
+        others.push_back(groupOf[earlier]);
+    if (!mayDependOn(group, others))
       continue;
     if (!epilogue)
       space[group] = widened;
@@ -240,7 +294,7 @@ void Fusion::run() {
     if (space[number])
       tryJoin(int(number));
   // Groups in dependency order; among those that are ready, the one whose first member comes first.
-  std::vector<std::set<int>> after(ops.size());
+  std::vector<std::set<int>> following(ops.size());
   std::vector<int> waiting(ops.size(), 0);
   std::set<int> ready;
   for (size_t group = 0; group < ops.size(); ++group) {
@@ -250,7 +304,7 @@ void Fusion::run() {
         if (groupOf[earlier] != int(group))
           sources.insert(groupOf[earlier]);
     for (int source : sources)
-      after[source].insert(int(group));
+      following[source].insert(int(group));
     waiting[group] = int(sources.size());
     if (sources.empty() && !members[group].empty())
       ready.insert(int(group));
@@ -262,7 +316,7 @@ void Fusion::run() {
     int group = *ready.begin();
     ready.erase(ready.begin());
     emit(members[group], mapping, builder);
-    for (int next : after[group])
+    for (int next : following[group])
       if (--waiting[next] == 0)
         ready.insert(next);
   }

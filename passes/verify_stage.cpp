@@ -3,6 +3,7 @@
 #include "passes/attributes.h"
 #include "passes/orders.h"
 #include "passes/passes.h"
+#include "passes/stage_flaws.h"
 
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringSet.h"
@@ -17,12 +18,17 @@ struct Border {
   bool oneFunction;  // only @main
   bool decided;      // every op has a sharding
   bool kernelsOnly;  // computing ops stand inside ampc.kernel
+  std::optional<Flaw> (*decisions)(ModuleOp); // what attributes and types must say together; null: nothing
 };
 } // namespace
 
 static constexpr Border borders[] = {
-    {"imported", true, false, false}, {"normal", true, false, false},       {"annotated", true, false, false},
-    {"staged", false, true, false},   {"partitioned", false, true, false}, {"kernelized", false, false, true},
+    {"imported", true, false, false, nullptr},
+    {"normal", true, false, false, nullptr},
+    {"annotated", true, false, false, annotatedFlaw},
+    {"staged", false, true, false, stagedFlaw},
+    {"partitioned", false, true, false, partitionedFlaw},
+    {"kernelized", false, false, true, kernelizedFlaw},
 };
 
 static llvm::Error broken(StringRef stage, Operation *op, const llvm::Twine &what) {
@@ -115,6 +121,9 @@ llvm::Error verifyStage(ModuleOp module, StringRef stage) {
       if (llvm::Error error = checkFunction(border, function))
         return error;
     }
+    if (border.decisions)
+      if (std::optional<Flaw> flaw = border.decisions(module))
+        return broken(stage, flaw->op, flaw->what);
     return llvm::Error::success();
   }
   return broken(stage, module, "an unknown stage");

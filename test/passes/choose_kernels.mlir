@@ -1,6 +1,6 @@
 // Every kernel gets an executor: a library for products and convolutions it knows, the runtime for builtins, generated
 // code for the rest.
-// RUN: ampc-opt --ampc-verify=kernelized --ampc-choose-kernels --ampc-verify=kernelized %s | FileCheck %s
+// RUN: ampc-opt --ampc-choose-kernels --ampc-verify=kernelized %s | FileCheck %s
 
 // CHECK-LABEL: func.func @stage0.class0
 // CHECK:       ampc.kernel {{.*}}executor = "generated", name = "elementwise"

@@ -1,5 +1,5 @@
 // Which order in memory values get around convolutions. Everything else stays row-major.
-// RUN: ampc-opt --ampc-verify=kernelized --ampc-choose-layouts --ampc-choose-kernels --ampc-verify=kernelized %s | FileCheck %s
+// RUN: ampc-opt --ampc-choose-layouts --ampc-choose-kernels --ampc-verify=kernelized %s | FileCheck %s
 
 // Channels last from the first convolution to the last: one copy of the image, depthwise and residual in between, and
 // the last kernel that is not a library's writes the row-major result.

@@ -1,6 +1,7 @@
 // What becomes one kernel: chains over one index space with their reductions, products with what follows them. Kernels
 // name the model's nodes and have no decisions inside.
-// RUN: ampc-opt --ampc-verify=partitioned --ampc-fuse --ampc-verify=kernelized %s | FileCheck %s
+// RUN: ampc-opt --ampc-fuse %s | FileCheck %s
+// RUN: ampc-opt --ampc-fuse --ampc-choose-kernels --ampc-verify=kernelized %s
 
 // A softmax is one kernel, named after its last operator.
 // CHECK-LABEL: func.func @softmax

@@ -1,5 +1,5 @@
 // Fusion keeps dependencies: no kernel waits for itself, and communications stay in their order in every class.
-// RUN: ampc-opt --ampc-verify=partitioned --ampc-fuse --ampc-verify=kernelized %s | FileCheck %s
+// RUN: ampc-opt --ampc-fuse --ampc-choose-kernels --ampc-verify=kernelized %s | FileCheck %s
 
 // `c` reads `a` and, through the product, what leaves the kernel of `a`: it must come after the product, so not in it.
 // CHECK-LABEL: func.func @leaves_and_reenters

@@ -52,12 +52,12 @@
 //--- order.mlir
 func.func @stage0.class0() attributes {ranks = array<i64: 0>, stage = 0 : i64} {
   %0 = ampc.input {index = 0 : i64, name = "x"} : () -> tensor<2x3x4xf32>
-  %1 = ampc.kernel %0 {name = "first", orders = [array<i64>, array<i64: 0, 2, 1>]} {
+  %1 = ampc.kernel %0 {executor = "generated", name = "first", orders = [array<i64>, array<i64: 0, 2, 1>]} {
   ^bb0(%a: tensor<2x3x4xf32>):
     %r = ampc.relu %a {name = "r"} : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
     ampc.yield %r : (tensor<2x3x4xf32>) -> ()
   } : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
-  %2 = ampc.kernel %1 {name = "second", orders = [array<i64: 0, 2, 1>, array<i64>]} {
+  %2 = ampc.kernel %1 {executor = "generated", name = "second", orders = [array<i64: 0, 2, 1>, array<i64>]} {
   ^bb0(%a: tensor<2x3x4xf32>):
     %r = ampc.relu %a {name = "r"} : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
     ampc.yield %r : (tensor<2x3x4xf32>) -> ()
