@@ -57,7 +57,7 @@ struct NodeSite {
   std::string name;   // unique, of its dialect operations
   std::string domain; // canonical
   int opset = 0;      // of the domain
-  int version = 0;    // since_version of the schema; 0 without schema
+  int version = 0;    // since_version of the schema; without one the opset of a foreign domain, else 0
   const onnx::OpSchema *schema = nullptr;
   AttributeMap attributes; // references resolved, defaults filled in
   std::vector<Bound> operands;

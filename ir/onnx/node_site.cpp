@@ -113,6 +113,8 @@ llvm::Expected<NodeSite> GraphImporter::resolve(const onnx::NodeProto &node, con
       if (attribute.default_value.type() != onnx::AttributeProto::UNDEFINED)
         site.attributes[name] = &attribute.default_value;
   }
+  else if (!isLocal && !site.domain.empty())
+    site.version = site.opset; // a runtime's own operators
   for (const onnx::AttributeProto &attribute : node.attribute()) {
     if (attribute.ref_attr_name().empty()) {
       site.attributes[attribute.name()] = &attribute;

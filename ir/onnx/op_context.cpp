@@ -33,31 +33,35 @@ public:
     return std::nullopt;
   }
 
-  bool hasAttribute(StringRef name) const override { return site.attribute(name.str()); }
+  bool hasAttribute(StringRef name) const override { return find(name); }
   int64_t integer(StringRef name, int64_t otherwise) const override {
-    return site.integer(name.str(), otherwise);
+    const onnx::AttributeProto *found = find(name, onnx::AttributeProto::INT);
+    return found ? found->i() : otherwise;
   }
   double real(StringRef name, double otherwise) const override {
-    const onnx::AttributeProto *found = site.attribute(name.str());
+    const onnx::AttributeProto *found = find(name, onnx::AttributeProto::FLOAT);
     return found ? double(found->f()) : otherwise;
   }
   std::string string(StringRef name, StringRef otherwise) const override {
-    const onnx::AttributeProto *found = site.attribute(name.str());
+    const onnx::AttributeProto *found = find(name, onnx::AttributeProto::STRING);
     return found ? found->s() : otherwise.str();
   }
-  std::vector<int64_t> integers(StringRef name) const override { return site.integers(name.str()); }
+  std::vector<int64_t> integers(StringRef name) const override {
+    const onnx::AttributeProto *found = find(name, onnx::AttributeProto::INTS);
+    return found ? std::vector<int64_t>(found->ints().begin(), found->ints().end()) : std::vector<int64_t>();
+  }
   std::vector<double> reals(StringRef name) const override {
-    const onnx::AttributeProto *found = site.attribute(name.str());
+    const onnx::AttributeProto *found = find(name, onnx::AttributeProto::FLOATS);
     return found ? std::vector<double>(found->floats().begin(), found->floats().end())
                  : std::vector<double>();
   }
   std::vector<std::string> strings(StringRef name) const override {
-    const onnx::AttributeProto *found = site.attribute(name.str());
+    const onnx::AttributeProto *found = find(name, onnx::AttributeProto::STRINGS);
     return found ? std::vector<std::string>(found->strings().begin(), found->strings().end())
                  : std::vector<std::string>();
   }
   std::optional<HostTensor> tensor(StringRef name) const override {
-    const onnx::AttributeProto *found = site.attribute(name.str());
+    const onnx::AttributeProto *found = find(name, onnx::AttributeProto::TENSOR);
     return found && found->has_t() ? importer.attributeTensor(found->t()) : std::nullopt;
   }
 
@@ -76,7 +80,30 @@ public:
   }
   llvm::Error invalid(const llvm::Twine &why) override { return makeError(ErrorCode::InvalidModel, why); }
 
+  /// For operators without a schema, once imported: an attribute that the row never asked for would be ignored, one of
+  /// another kind was taken as absent.
+  llvm::Error checkAttributes() const {
+    for (const auto &[name, attribute] : site.attributes)
+      if (mistyped.contains(name))
+        return makeError(ErrorCode::InvalidModel, "attribute `" + name + "` has a kind that the operator does not take");
+      else if (!asked.contains(name))
+        return makeError(ErrorCode::Unsupported, "attribute `" + name + "` of the operator is not supported");
+    return llvm::Error::success();
+  }
+
 private:
+  const onnx::AttributeProto *
+  find(StringRef name, onnx::AttributeProto::AttributeType kind = onnx::AttributeProto::UNDEFINED) const {
+    asked.insert(name);
+    const onnx::AttributeProto *found = site.attribute(name.str());
+    bool fits = kind == onnx::AttributeProto::UNDEFINED || !found || found->type() == kind ||
+                found->type() == onnx::AttributeProto::UNDEFINED; // old models do not say
+    if (fits)
+      return found;
+    mistyped.insert(name);
+    return nullptr;
+  }
+
   std::string named(StringRef suffix) const {
     return suffix.empty() ? site.name : site.name + "." + suffix.str();
   }
@@ -84,6 +111,7 @@ private:
   GraphImporter &importer;
   const NodeSite &site;
   Value unknown;
+  mutable llvm::StringSet<> asked, mistyped;
 };
 
 } // namespace
@@ -124,6 +152,9 @@ llvm::Expected<GraphImporter::Results> GraphImporter::importByRow(const NodeSite
   }
   if (!values)
     return withFacts(values.takeError(), site.facts());
+  if (!site.schema)
+    if (llvm::Error error = context.checkAttributes())
+      return withFacts(std::move(error), site.facts());
   Results results(values->begin(), values->end());
   if (llvm::Error error = checkAgainst(inference, site, results))
     return error;

@@ -1,4 +1,5 @@
 // Activation functions: one row each, parameters as attributes. Formulas are those of the ONNX operator definitions.
+#include "ir/ops/contributed.h"
 #include "ir/ops/expansion.h"
 
 #include <cmath>
@@ -60,8 +61,11 @@ static ImportFn importGelu(const char *approximate) {
   return [approximate](ImportContext &context) -> ImportResults {
     Expansion e(context);
     Value x = e.operand(0);
-    if (e.operand(1)) // BiasGelu and FastGelu of com.microsoft
-      x = e.add(x, e.operand(1), "biased");
+    if (Value bias = e.operand(1)) { // BiasGelu and FastGelu of com.microsoft
+      if (e.rank(x) < 1 || e.shape(bias) != Expansion::Shape{e.shape(x).back()})
+        e.invalid("the bias needs one element per column");
+      x = e.add(x, bias, "biased");
+    }
     std::string form = approximate ? approximate : context.string("approximate", "none");
     return e.done({e.build("gelu", {x}, {e.attribute("approximate", llvm::StringRef(form))}, "")});
   };
@@ -129,10 +133,10 @@ void addActivationRows(OpTable &table) {
   table.addOnnx({"", "PRelu", 1, any, importPRelu, "prelu"});
   table.addOnnx({"", "Gelu", 20, any, importGelu(nullptr), "gelu"});
   table.addOnnx({"", "SwiGLU", 28, any, importSwiGlu, "swish, mul"});
-  table.addOnnx({"com.microsoft", "Gelu", 1, any, importGelu("none"), "gelu"});
-  table.addOnnx({"com.microsoft", "BiasGelu", 1, any, importGelu("none"), "add, gelu"});
-  table.addOnnx({"com.microsoft", "FastGelu", 1, any, importGelu("tanh"), "add, gelu"});
-  table.addOnnx({"com.microsoft", "QuickGelu", 1, any, importWithReals("swish", {{"alpha", 1.702}}), "swish"});
+  table.addOnnx({"com.microsoft", "Gelu", 1, any, contributed("T", importGelu("none")), "gelu"});
+  table.addOnnx({"com.microsoft", "BiasGelu", 1, any, contributed("TT", importGelu("none")), "add, gelu"});
+  table.addOnnx({"com.microsoft", "FastGelu", 1, any, contributed("Tt", importGelu("tanh")), "add, gelu"});
+  table.addOnnx({"com.microsoft", "QuickGelu", 1, any, contributed("T", importWithReals("swish", {{"alpha", 1.702}})), "swish"});
 }
 
 } // namespace ampc

@@ -1,5 +1,6 @@
 // Matrix products: one dialect operator `matmul` (NumPy semantics with broadcast batch dimensions); Gemm becomes
 // products, scaling and addition.
+#include "ir/ops/contributed.h"
 #include "ir/ops/expansion.h"
 
 using namespace mlir;
@@ -138,7 +139,7 @@ void addContractionRows(OpTable &table) {
   table.add({"matmul", OpClass::Contraction, 2, 2, inferMatmul, matmulRule, [](Body &x) { return x(0) * x(1); }, {}, false});
   table.addOnnx({"", "MatMul", 1, any, importMatMul, "matmul"});
   table.addOnnx({"", "Gemm", 1, any, importGemm, "transpose, matmul, mul, add"});
-  table.addOnnx({"com.microsoft", "FusedMatMul", 1, any, importFusedMatMul, "transpose, matmul, mul"});
+  table.addOnnx({"com.microsoft", "FusedMatMul", 1, any, contributed("TT", importFusedMatMul), "transpose, matmul, mul"});
 }
 
 } // namespace ampc

@@ -1,5 +1,6 @@
 // Normalisations over an instance: LayerNormalization, RMSNormalization and their fused forms, Instance-, Group-,
 // MeanVariance- and LpNormalization. All expand into reductions and elementwise operators, which kernels fuse again.
+#include "ir/ops/contributed.h"
 #include "ir/ops/normalization.h"
 
 #include <algorithm>
@@ -50,10 +51,10 @@ struct LayerResults {
 
 /// `rms`: no mean is subtracted.
 static LayerResults layerNormalization(Expansion &e, Value x, Value scale, Value bias, int64_t axis, bool rms,
-                                       DataType result) {
+                                       DataType result, double defaultEpsilon = 1e-5) {
   DataType wide = statisticsType(e, e.element(x));
   Expansion::Shape axes = axesFrom(e.axis(axis, e.rank(x)), e.rank(x));
-  double epsilon = e.context.real("epsilon", 1e-5);
+  double epsilon = e.context.real("epsilon", defaultEpsilon);
   Value value = e.cast(x, wide, "widen");
   LayerResults results;
   if (rms) {
@@ -93,11 +94,22 @@ static ImportResults importRmsNormalization(ImportContext &context) {
 static ImportFn importSkip(bool rms) {
   return [rms](ImportContext &context) -> ImportResults {
     Expansion e(context);
-    Value sum = e.add(e.operand(0), e.operand(1), "skip");
+    Expansion::Shape shape = e.shape(e.operand(0)), skip = e.shape(e.operand(1));
+    if (shape.size() != 2 && shape.size() != 3)
+      e.invalid("the input has rank " + llvm::Twine(shape.size()) + ", not 2 or 3");
+    else if (skip != shape && (shape.size() != 3 || (skip.size() == 3 && skip[0] != 1) || skip.size() < 2 ||
+                               !std::equal(skip.end() - 2, skip.end(), shape.end() - 2)))
+      e.invalid("input and skip do not fit together");
     Value scale = e.operand(2), shift = rms ? Value() : e.operand(3), bias = e.operand(rms ? 3 : 4);
+    for (Value vector : {scale, shift, bias})
+      if (!e.failed() && vector && e.shape(vector) != Expansion::Shape{shape.back()})
+        e.invalid("scale and biases need one element per column");
+    if (e.failed())
+      return e.done({});
+    Value sum = e.add(e.operand(0), e.operand(1), "skip");
     if (bias)
       sum = e.add(sum, bias, "biased");
-    LayerResults r = layerNormalization(e, sum, scale, shift, -1, rms, e.element(sum));
+    LayerResults r = layerNormalization(e, sum, scale, shift, -1, rms, e.element(sum), 1e-12);
     std::vector<Value> results = {r.y, r.mean, r.inverseDeviation, sum};
     if (context.numResults() > 1 && rms && context.isResultUsed(1))
       e.unsupported("the mean of a normalisation without one");
@@ -183,11 +195,10 @@ void addNormalizationRows(OpTable &table) {
   const char *rows = "reduce_sum, sub, mul, rsqrt, add";
   const char *rmsRows = "reduce_sum, mul, rsqrt, add";
   table.addOnnx({"", "LayerNormalization", 1, any, importLayerNormalization, rows});
-  table.addOnnx({"com.microsoft", "LayerNormalization", 1, any, importLayerNormalization, rows});
   table.addOnnx({"", "RMSNormalization", 23, any, importRmsNormalization, rmsRows});
   table.addOnnx({"", "SimplifiedLayerNormalization", 1, any, importRmsNormalization, rmsRows});
-  table.addOnnx({"com.microsoft", "SkipLayerNormalization", 1, any, importSkip(false), rows});
-  table.addOnnx({"com.microsoft", "SkipSimplifiedLayerNormalization", 1, any, importSkip(true), rmsRows});
+  table.addOnnx({"com.microsoft", "SkipLayerNormalization", 1, any, contributed("TTTtt", importSkip(false)), rows});
+  table.addOnnx({"com.microsoft", "SkipSimplifiedLayerNormalization", 1, any, contributed("TTTt", importSkip(true)), rmsRows});
   table.addOnnx({"", "InstanceNormalization", 1, any, importInstanceNormalization, rows});
   table.addOnnx({"", "GroupNormalization", 18, any, importGroupNormalization, rows});
   table.addOnnx({"", "MeanVarianceNormalization", 1, any, importMeanVarianceNormalization, "reduce_sum, sub, mul, sqrt, div"});

@@ -1,4 +1,5 @@
 // Rotary position embedding: pairs of features are rotated by an angle that depends on the position.
+#include "ir/ops/contributed.h"
 #include "ir/ops/expansion.h"
 
 using namespace mlir;
@@ -91,7 +92,7 @@ static ImportResults importContributed(ImportContext &context) {
 void addRotaryEmbeddingRows(OpTable &table) {
   const char *rows = "gather, slice, mul, sub, add, concat";
   table.addOnnx({"", "RotaryEmbedding", 23, 1 << 20, importRotaryEmbedding, rows});
-  table.addOnnx({"com.microsoft", "RotaryEmbedding", 1, 1 << 20, importContributed, rows});
+  table.addOnnx({"com.microsoft", "RotaryEmbedding", 1, 1 << 20, contributed("TITT", importContributed), rows});
 }
 
 } // namespace ampc
