@@ -4,7 +4,7 @@
 #   test/run_tests.sh                      what ./setup.sh test runs
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
 #   test/run_tests.sh --only NAME          one group: unit, structure, lit, command-line, memory, demo, node,
-#                                          contributed, partitioned-node, models
+#                                          contributed, added-op, partitioned-node, models
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="${AMPC_CACHE:-$HOME/.cache/ampc}"
@@ -85,6 +85,7 @@ walk memory "$python" test/e2e/memory_limit.py "${full[@]}"
 walk demo demo
 walk node "$python" test/conformance/node_tests.py --tool build/bin/evaluate_model
 walk contributed "$python" test/conformance/contributed_operators.py
+walk added-op "$python" test/conformance/added_operator.py "${full[@]}"
 slice=1/24
 [ ${#full[@]} -gt 0 ] && slice="$part"
 walk partitioned-node "$python" test/conformance/node_tests.py --ampc build/bin/ampc --devices 1,2,3,8 \
