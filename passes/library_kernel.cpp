@@ -5,6 +5,8 @@
 #include "passes/orders.h"
 #include "runtime/kernels/library_kernels.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <numeric>
 
 using namespace mlir;
@@ -211,6 +213,34 @@ std::optional<LibraryCall> CallBuilder::build() {
     return std::nullopt;
   call.kernel.workspaceBytes = facts.workspaceBytes;
   return std::move(call);
+}
+
+std::optional<InPlaceSum> inPlaceSumOf(const plan::Kernel &kernel) {
+  auto names = llvm::find_if(kernel.strings, [](const auto &entry) { return entry.first == "post_ops"; });
+  if (names == kernel.strings.end())
+    return std::nullopt;
+  auto bias = llvm::find_if(kernel.integers, [](const auto &entry) { return entry.first == "bias"; });
+  size_t operand = 2 + (bias != kernel.integers.end() && bias->second[0] != 0);
+  SmallVector<StringRef> entries;
+  StringRef(names->second).split(entries, ',');
+  for (StringRef &entry : entries) {
+    bool takesOperand = llvm::is_contained({"add", "sub", "mul", "div", "max", "min"}, entry);
+    if (!takesOperand)
+      continue;
+    if (entry == "add" && operand < kernel.operands.size() && kernel.operands[operand].shape == kernel.results[0].shape) {
+      InPlaceSum result{kernel, operand};
+      entry = "sum";
+      result.kernel.operands.erase(result.kernel.operands.begin() + int64_t(operand));
+      result.kernel.strings[size_t(names - kernel.strings.begin())].second = llvm::join(entries, ",");
+      LibraryKernelFacts facts;
+      if (libraryKernelFacts(result.kernel, facts) || facts.isReference)
+        return std::nullopt;
+      result.kernel.workspaceBytes = facts.workspaceBytes;
+      return result;
+    }
+    ++operand;
+  }
+  return std::nullopt;
 }
 
 std::optional<LibraryCall> libraryCallOf(Operation *kernel) { return CallBuilder(kernel).build(); }

@@ -15,6 +15,13 @@ struct LibraryCall {
 /// result; nothing if the library cannot do it, or only with its slow reference implementation.
 std::optional<LibraryCall> libraryCallOf(mlir::Operation *kernel);
 
+/// A kernel that adds an operand of its result's size, in the form that adds what the result's buffer holds instead.
+struct InPlaceSum {
+  plan::Kernel kernel; // without that operand
+  size_t operand = 0;
+};
+std::optional<InPlaceSum> inPlaceSumOf(const plan::Kernel &kernel);
+
 /// True if `op` may follow `product` as part of its kernel: a post-op on `chained`, the kernel's result so far.
 bool isEpilogue(mlir::Operation *op, mlir::Operation *product, mlir::Value chained);
 

@@ -51,6 +51,7 @@ private:
   uint32_t kernelIndex(plan::Kernel kernel, const std::string &key);
   void communication(Operation *op);
   void slice(Operation *op);
+  void chooseInPlace();
   void place();
   uint32_t kernelIndex(Operation *op);
   uint32_t blobOf(Operation *op);
@@ -77,6 +78,8 @@ private:
     plan::Step step;
     std::vector<int> reads, writes;
     bool atLoad;
+    std::optional<plan::Kernel> libraryKernel = std::nullopt; // not in the plan yet: it may work in place
+    std::string kernelKey = {};
   };
   std::vector<Pending> steps;
 };
@@ -338,11 +341,12 @@ void ClassScheduler::libraryKernel(Operation *op) {
       key += "packed";
     reads[1] = packed;
   }
-  step.kernel = kernelIndex(std::move(call.kernel), key);
   step.bytes += double(bytesOf(op->getResult(0)));
   int write = newBuffer(op->getResult(0), atLoad(op));
   bufferOf[op->getResult(0)] = write;
   addStep(std::move(step), std::move(reads), {write}, atLoad(op));
+  steps.back().libraryKernel = std::move(call.kernel);
+  steps.back().kernelKey = std::move(key);
 }
 
 void ClassScheduler::kernel(Operation *op) {
@@ -396,6 +400,43 @@ void ClassScheduler::slice(Operation *op) {
   });
 }
 
+/// A library kernel that adds an operand nobody reads afterwards adds its product to that operand's buffer: less memory
+/// traffic. Registers the kernels of library steps.
+void ClassScheduler::chooseInPlace() {
+  std::vector<size_t> lastRead(buffers.size(), 0), writers(buffers.size(), 0);
+  for (size_t k = 0; k < steps.size(); ++k) {
+    for (int read : steps[k].reads)
+      lastRead[read] = k;
+    for (int write : steps[k].writes)
+      ++writers[write];
+  }
+  std::vector<int> alias(buffers.size());
+  for (size_t k = 0; k < alias.size(); ++k)
+    alias[k] = int(k);
+  for (size_t k = 0; k < steps.size(); ++k) {
+    Pending &pending = steps[k];
+    for (std::vector<int> *list : {&pending.reads, &pending.writes})
+      for (int &buffer : *list)
+        buffer = alias[buffer];
+    if (!pending.libraryKernel)
+      continue;
+    std::optional<InPlaceSum> sum = pending.atLoad ? std::nullopt : inPlaceSumOf(*pending.libraryKernel);
+    int target = sum ? pending.reads[sum->operand] : -1, result = pending.writes[0];
+    if (sum && buffers[target].needsPlace && !buffers[target].atLoad && lastRead[target] == k && writers[target] > 0 &&
+        buffers[target].buffer.sizeBytes == buffers[result].buffer.sizeBytes &&
+        llvm::count(pending.reads, target) == 1) {
+      pending.libraryKernel = std::move(sum->kernel);
+      pending.kernelKey += "sum";
+      pending.reads.erase(pending.reads.begin() + int64_t(sum->operand));
+      pending.writes[0] = target;
+      alias[result] = target;
+      lastRead[target] = lastRead[result];
+      buffers[result].needsPlace = false;
+    }
+    pending.step.kernel = kernelIndex(std::move(*pending.libraryKernel), pending.kernelKey);
+  }
+}
+
 /// Lifetimes, offsets, and the final programs.
 void ClassScheduler::place() {
   int64_t counts[2] = {0, 0};
@@ -407,7 +448,8 @@ void ClassScheduler::place() {
         buffers[read].end = std::max(buffers[read].end, time);
     }
     for (int write : pending.writes) {
-      buffers[write].begin = time;
+      if (buffers[write].begin < 0)
+        buffers[write].begin = time;
       buffers[write].end = std::max(buffers[write].end, time);
     }
   }
@@ -482,6 +524,7 @@ void ClassScheduler::run() {
     else
       kernel(&op);
   }
+  chooseInPlace();
   place();
 }
 

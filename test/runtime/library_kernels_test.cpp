@@ -272,6 +272,24 @@ TEST(LibraryKernels, Convolutions) {
       }
 }
 
+// The result buffer holds the addend before.
+TEST(LibraryKernels, ConvolutionsAddInPlace) {
+  for (int64_t groups : {1, 6}) {
+    Geometry geometry;
+    geometry.nhwc = true;
+    geometry.groups = groups;
+    geometry.o = 6;
+    Kernel kernel = geometry.kernel();
+    Values x(kernel.operands[0].shape, 1), w(kernel.operands[1].shape, 2), y(kernel.results[0].shape, 3);
+    auto expected = geometry.expected(x, w);
+    for (size_t i = 0; i < expected.size(); ++i)
+      expected[i] = std::max(expected[i] + y.data[i], 0.0f);
+    kernel.strings.push_back({"post_ops", "sum,relu"});
+    run(kernel, {x.data.data(), w.data.data(), y.data.data()});
+    expectNear(y.data, expected);
+  }
+}
+
 TEST(LibraryKernels, ReorderToChannelsLast) {
   Kernel kernel;
   kernel.symbol = "onednn.reorder";
