@@ -3,6 +3,8 @@
 // inference only.
 #include "ir/ops/expansion.h"
 
+#include "llvm/Support/MathExtras.h"
+
 namespace ampc {
 
 using Types = std::vector<TensorType>;
@@ -75,7 +77,8 @@ static llvm::Expected<Types> inferRepeats(const OpInstance &op) {
   for (size_t d = 0; d < shape.size(); ++d) {
     if (repeats[d] < 0)
       return opError("a number of repeats is negative");
-    shape[d] *= repeats[d];
+    if (llvm::MulOverflow(shape[d], repeats[d], shape[d]))
+      return opError("a number of repeats is larger than any tensor");
   }
   return Types{{op.operands[0].type, shape}};
 }

@@ -16,6 +16,10 @@ static llvm::Expected<Types> inferPad(const OpInstance &op) {
   if (pads.size() != 2 * rank)
     return opError("there are " + llvm::Twine(pads.size()) + " pads for rank " + llvm::Twine(rank));
   for (size_t d = 0; d < rank; ++d) {
+    constexpr int64_t largestPad = int64_t(1) << 40; // in bytes more than any tensor has
+    auto isTooLarge = [](int64_t pad) { return pad > largestPad || pad < -largestPad; };
+    if (isTooLarge(pads[d]) || isTooLarge(pads[rank + d]))
+      return opError("a pad of dimension " + llvm::Twine(d) + " is larger than any tensor");
     bool needsSource = op.has("mode") && (pads[d] > 0 || pads[rank + d] > 0);
     if (needsSource && shape[d] == 0)
       return opError("an empty dimension has nothing to be padded with");

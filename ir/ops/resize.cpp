@@ -125,6 +125,13 @@ static ImportResults applyResize(Expansion &e, const ResizePlan &plan) {
       continue;
     if (axis.from == 0 && axis.to != 0)
       return e.context.invalid("an empty dimension cannot be resized");
+    if (!std::isfinite(axis.roiBegin) || !std::isfinite(axis.roiEnd))
+      return e.context.invalid("the region of interest of dimension " + llvm::Twine(d) + " is not finite");
+    // The tables are literals in the plan.
+    constexpr double largestTable = 1 << 24;
+    if (!(tableElements(plan.options, axis) <= largestTable))
+      return e.context.unsupported("dimension " + llvm::Twine(d) + " needs an interpolation table of more than " +
+                                   llvm::Twine(int64_t(largestTable)) + " elements");
     changed.push_back(int64_t(d));
   }
   // Weighted sums are taken in floats.
@@ -191,8 +198,9 @@ static void keepAspectRatio(ResizePlan &plan, const Shape &axes, bool larger) {
     scale = larger ? std::max(scale, plan.axes[size_t(axis)].scale)
                    : std::min(scale, plan.axes[size_t(axis)].scale);
   for (int64_t axis : axes) {
+    double to = std::floor(scale * double(plan.axes[size_t(axis)].from) + 0.5);
     plan.axes[size_t(axis)].scale = scale;
-    plan.axes[size_t(axis)].to = int64_t(std::floor(scale * double(plan.axes[size_t(axis)].from) + 0.5));
+    plan.axes[size_t(axis)].to = to >= 0 && to < 1e15 ? int64_t(to) : -1;
   }
 }
 

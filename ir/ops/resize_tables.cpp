@@ -21,8 +21,8 @@ std::optional<std::string> checkResizeOptions(const ResizeOptions &options) {
   return std::nullopt;
 }
 
-// Where result position `p` lies on the operand's axis.
-static double sourceCoordinate(const ResizeOptions &options, const ResizeAxis &axis, double p) {
+// Where result position `p` lies on the operand's axis, by the formula of its mode.
+static double exactCoordinate(const ResizeOptions &options, const ResizeAxis &axis, double p) {
   const std::string &mode = options.coordinates;
   double length = double(axis.from), resized = axis.scale * length;
   if (mode == "align_corners")
@@ -41,6 +41,13 @@ static double sourceCoordinate(const ResizeOptions &options, const ResizeAxis &a
   if (mode == "half_pixel_symmetric")
     return half + length / 2 * (1 - double(axis.to) / resized);
   return half;
+}
+
+// Coordinates far outside the axis read its ends wherever they are; they must only fit an index.
+static double sourceCoordinate(const ResizeOptions &options, const ResizeAxis &axis, double p) {
+  constexpr double farAway = 1e15;
+  double x = exactCoordinate(options, axis, p);
+  return std::isnan(x) ? 0 : std::clamp(x, -farAway, farAway);
 }
 
 static int64_t nearestIndex(const std::string &mode, double x) {
@@ -62,13 +69,21 @@ static double kernelAt(const ResizeOptions &options, double x) {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
+// Neighbours on each side that the kernel reaches. Shrinking with antialiasing widens it by the scale.
+static double reachOf(const ResizeOptions &options, const ResizeAxis &axis) {
+  double radius = options.mode == "cubic" ? 2 : 1;
+  return options.antialias ? radius / std::min(axis.scale, 1.0) : radius;
+}
+
+double tableElements(const ResizeOptions &options, const ResizeAxis &axis) {
+  return double(axis.to) * (options.mode == "nearest" ? 1 : 2 * std::ceil(reachOf(options, axis)));
+}
+
 InterpolationTable interpolationTable(const ResizeOptions &options, const ResizeAxis &axis) {
   InterpolationTable table;
   bool isNearest = options.mode == "nearest";
-  // Shrinking with antialiasing widens the kernel by the scale.
   double squeeze = options.antialias && !isNearest ? std::min(axis.scale, 1.0) : 1.0;
-  double radius = options.mode == "cubic" ? 2 : 1;
-  int64_t first = int64_t(std::floor(-radius / squeeze)) + 1, last = 1 - first;
+  int64_t first = int64_t(std::floor(-reachOf(options, axis))) + 1, last = 1 - first;
   table.taps = isNearest ? 1 : last - first + 1;
   bool crops = options.coordinates == "tf_crop_and_resize", anyOutside = false;
   std::vector<bool> outside;

@@ -33,6 +33,8 @@ struct InterpolationTable {
 
 /// Error sentence for modes that do not exist.
 std::optional<std::string> checkResizeOptions(const ResizeOptions &options);
+/// Elements of each table that interpolationTable would make: to be looked at first, it may be any number.
+double tableElements(const ResizeOptions &options, const ResizeAxis &axis);
 InterpolationTable interpolationTable(const ResizeOptions &options, const ResizeAxis &axis);
 
 } // namespace ampc

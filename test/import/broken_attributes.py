@@ -17,8 +17,8 @@ def floats(name, *numbers):
     return weight(name, np.array(numbers, np.float32))
 
 
-def refuse(c, op, number, shapes, weights=(), codes=frozenset({3, 4}), **options):
-    c.add(f"{op.lower()}_{number}", single(op, shapes, weights, **options), codes)
+def refuse(c, op, number, shapes, weights=(), codes=frozenset({3, 4}), says="", **options):
+    c.add(f"{op.lower()}_{number}", single(op, shapes, weights, **options), codes, says=says)
 
 
 def windows(c):
@@ -78,6 +78,7 @@ def movement(c):
     refuse(c, "Split", 9, [(2, 3)], axis=1, num_outputs=0, outputs="y z", opset=18)
     for k, repeats in enumerate([[2], [-1, 2], [HUGE, HUGE], [1 << 32, 1 << 32]]):
         refuse(c, "Tile", k, [(2, 3)], [integers("r", *repeats)])
+    refuse(c, "Tile", 9, [(4, 3)], [integers("r", 1 << 62, 1)])  # the product is 0 in 64 bits
     for k, shape in enumerate([[4, 3], [-1, 3], [1 << 40, 2, 3], [HUGE, 2, 3]]):
         refuse(c, "Expand", k, [(2, 3)], [integers("s", *shape)])
     for op in ("DepthToSpace", "SpaceToDepth"):
@@ -126,6 +127,15 @@ def arithmetic(c):
         refuse(c, "Resize", k, [(1, 1, 4, 4)], [floats("s", *scales)], inputs="x0 _ s", codes={0, 3, 4})
     for k, sizes in enumerate([[1, 1, -4, 4], [1, 1, 0, 4], [1, 1, HUGE, 4], [4, 4]]):
         refuse(c, "Resize", 10 + k, [(1, 1, 4, 4)], [integers("s", *sizes)], inputs="x0 _ _ s", codes={0, 3, 4})
+    # Results and operands of a possible size whose tables are not.
+    table = "interpolation table"
+    refuse(c, "Resize", 20, [(1, 1, 1, 1)], [integers("s", 1, 1, 1, 1 << 36)], inputs="x0 _ _ s", codes={4}, says=table)
+    refuse(c, "Resize", 21, [(1, 1, 1, 1)], [floats("s", 1, 1, 1, 1e10)], inputs="x0 _ s", codes={4}, mode="linear",
+           says=table)
+    refuse(c, "Resize", 22, [(1, 1, 1, 1 << 28)], [floats("s", 1, 1, 1, 4e-9)], inputs="x0 _ s", codes={4}, mode="linear",
+           antialias=1, opset=18, says=table)
+    refuse(c, "Resize", 23, [(1, 1, 4, 4)], [floats("r", *[math.inf] * 8), floats("s", 1, 1, 2, 2)], inputs="x0 r s",
+           codes={3}, coordinate_transformation_mode="tf_crop_and_resize")
     refuse(c, "OneHot", 0, [(2,)], [weight("d", np.int64(-3)), floats("v", 0, 1)], kind=I)
     refuse(c, "OneHot", 1, [(2,)], [weight("d", np.int64(HUGE)), floats("v", 0, 1)], kind=I)
     refuse(c, "Trilu", 0, [(3,)])
