@@ -3,8 +3,8 @@
 #
 #   test/run_tests.sh                      what ./setup.sh test runs
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
-#   test/run_tests.sh --only NAME          one group: unit, structure, lit, command-line, memory, demo, node,
-#                                          contributed, added-op, partitioned-node, models
+#   test/run_tests.sh --only NAME          one group: unit, sanitized, fuzz, structure, lit, command-line, memory, demo,
+#                                          node, contributed, added-op, partitioned-node, models
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="${AMPC_CACHE:-$HOME/.cache/ampc}"
@@ -52,8 +52,9 @@ walk() {
   fi
 }
 
+# unit_tests ARGUMENT...: of ctest
 unit_tests() {
-  "$cache/venv/bin/ctest" --test-dir build --output-on-failure --timeout 1200 --output-junit "$log.xml" >"$log.ctest" 2>&1
+  "$cache/venv/bin/ctest" --test-dir build "$@" --output-on-failure --timeout 1200 --output-junit "$log.xml" >"$log.ctest" 2>&1
   grep -vE '^ *Start|Passed +[0-9.]+ sec$' "$log.ctest" | grep -v '^$'
   # The wording of ctest's own summary differs between its versions; the attributes of its JUnit file do not.
   local total bad
@@ -77,7 +78,10 @@ demo() {
 }
 
 begin=$SECONDS
-walk unit unit_tests
+walk unit unit_tests -LE "fuzz|sanitized"
+# The second build, by clang; then two fuzzers at a time.
+walk sanitized unit_tests -L sanitized
+walk fuzz unit_tests -L fuzz -j2
 walk structure "$python" test/structure_test.py
 [ -n "$(find test -name '*.mlir' -print -quit)" ] && walk lit lit_tests
 walk command-line "$python" test/e2e/run_command_line.py
