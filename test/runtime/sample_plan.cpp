@@ -4,9 +4,11 @@
 #include "codegen/plan_writer.h"
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <unistd.h>
 
 namespace ampc::test {
@@ -192,6 +194,54 @@ plan::Plan samplePlan() {
     plan.ranks.push_back(rank);
   }
   return plan;
+}
+
+plan::Plan builtinSample() {
+  plan::Plan plan = samplePlan();
+  for (plan::Kernel &kernel : plan.kernels) {
+    kernel.kind = plan::KernelKind::Builtin;
+    kernel.symbol = "cumulate";
+    kernel.operands.resize(1);
+    kernel.integers = {{"axis", {0}}, {"reverse", {1}}};
+  }
+  plan.kernels[1].symbol = "bitcast";
+  for (plan::Program &program : plan.programs)
+    for (plan::Step &step : program.steps)
+      if (step.kind == plan::StepKind::Launch)
+        step.reads.resize(1);
+  return plan;
+}
+
+std::string toSparseHex(const std::string &bytes) {
+  constexpr size_t lineBytes = 32;
+  std::string text;
+  char number[24];
+  for (size_t begin = 0; begin < bytes.size(); begin += lineBytes) {
+    const std::string line = bytes.substr(begin, lineBytes);
+    if (line.find_first_not_of('\0') == std::string::npos)
+      continue;
+    std::snprintf(number, sizeof number, "%zx: ", begin);
+    text += number;
+    for (unsigned char byte : line) {
+      std::snprintf(number, sizeof number, "%02x", byte);
+      text += number;
+    }
+    text += "\n";
+  }
+  std::snprintf(number, sizeof number, "%zx:\n", bytes.size());
+  return text + number;
+}
+
+std::string fromSparseHex(const std::string &text) {
+  std::string bytes;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t colon = line.find(':');
+    bytes.resize(std::stoul(line.substr(0, colon), nullptr, 16), '\0');
+    for (size_t at = colon + 2; at + 1 < line.size(); at += 2)
+      bytes.push_back(char(std::stoul(line.substr(at, 2), nullptr, 16)));
+  }
+  return bytes;
 }
 
 plan::Status writeSample(const std::string &path, plan::Plan plan, const std::string &kernels) {

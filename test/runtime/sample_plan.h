@@ -35,6 +35,15 @@ inline constexpr int64_t sampleElements = 10;
 plan::Plan samplePlan();
 std::vector<float> sampleWeights();
 
+/// The sample without machine code: the sum of two becomes a sum of the elements from here to the end of the slice, the
+/// doubling a copy. Then b = sums of x's slice and sum = sums of 2 g's slice.
+plan::Plan builtinSample();
+
+/// Bytes as text that a person can look at: "offset: 32 bytes in hexadecimal" per line, lines of zeros left out, the
+/// length at the end; and back.
+std::string toSparseHex(const std::string &bytes);
+std::string fromSparseHex(const std::string &text);
+
 /// Compiles C source to a shared object with the system's compiler and returns its bytes.
 std::string compileKernels(const std::string &source);
 /// The kernels of the sample: ampc_add, ampc_double.

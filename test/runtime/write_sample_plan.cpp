@@ -1,5 +1,5 @@
-// Writes the sample plan, for tests that start programs of their own: a file, or with --fuzz-seeds a folder
-// of first inputs for plan_fuzzer.
+// Writes the sample plan, for tests that start programs of their own: a file; with --fuzz-seeds a folder of first inputs
+// for plan_fuzzer; with --golden the text that test/runtime/golden keeps of every format version.
 #include "codegen/plan_writer.h"
 #include "test/runtime/sample_plan.h"
 
@@ -9,25 +9,8 @@
 namespace {
 using namespace ampc;
 
-/// The sample with builtin instead of generated kernels, because the fuzzer must not execute machine code.
-plan::Plan builtinSample() {
-  plan::Plan plan = test::samplePlan();
-  for (plan::Kernel &kernel : plan.kernels) {
-    kernel.kind = plan::KernelKind::Builtin;
-    kernel.symbol = "cumulate";
-    kernel.operands.resize(1);
-    kernel.integers = {{"axis", {0}}, {"reverse", {1}}};
-  }
-  plan.kernels[1].symbol = "bitcast";
-  for (plan::Program &program : plan.programs)
-    for (plan::Step &step : program.steps)
-      if (step.kind == plan::StepKind::Launch)
-        step.reads.resize(1);
-  return plan;
-}
-
 int writeSeeds(const std::string &folder) {
-  plan::Plan plan = builtinSample();
+  plan::Plan plan = test::builtinSample();
   test::writeFile(folder + "/metadata", "\1" + codegen::serializePlan(plan));
   plan.entry.states = {{"x", "y", 0, 0}};
   plan.programs[1].steps[0].reads.clear(); // a fill
@@ -37,11 +20,20 @@ int writeSeeds(const std::string &folder) {
   test::writeFile(folder + "/file", std::string(1, '\0') + test::readFile(folder + "/file"));
   return 0;
 }
+
+int writeGolden(const std::string &path) {
+  if (test::writeSample(path, test::builtinSample(), ""))
+    return 1;
+  test::writeFile(path, test::toSparseHex(test::readFile(path)));
+  return 0;
+}
 } // namespace
 
 int main(int argc, char **argv) {
   if (argc == 3 && !std::strcmp(argv[1], "--fuzz-seeds"))
     return writeSeeds(argv[2]);
+  if (argc == 3 && !std::strcmp(argv[1], "--golden"))
+    return writeGolden(argv[2]);
   if (argc != 2)
     return 2;
   auto error = test::writeSample(argv[1], test::samplePlan());
