@@ -1,6 +1,7 @@
 // Chooses the physical layout of every value around convolutions, row-major or channels-last, all at once: a choice
 // problem whose nodes are operations (what they read and write) and values (in which orders they exist). Where a value
 // exists in an order that its producer does not write, a copying kernel makes it.
+#include "passes/attributes.h"
 #include "passes/layout_costs.h"
 #include "passes/library_kernel.h"
 #include "passes/passes.h"
@@ -22,9 +23,13 @@ struct Mode {
   double seconds = 0;
 };
 
+/// Reshards of a stage by name: true if its ranks exchange the value channels last.
+using ReshardOrders = std::map<std::string, bool>;
+
 class LayoutChooser {
 public:
-  LayoutChooser(func::FuncOp function, const cost::Device &device) : function(function), device(device) {}
+  LayoutChooser(func::FuncOp function, const cost::Device &device, ReshardOrders &reshards)
+      : function(function), device(device), reshards(reshards) {}
   void run();
 
 private:
@@ -43,6 +48,7 @@ private:
 
   func::FuncOp function;
   const cost::Device &device;
+  ReshardOrders &reshards;
   search::Problem problem;
   std::map<std::vector<search::Cost>, uint32_t> matrices;
   llvm::DenseMap<Value, uint32_t> valueNodes;
@@ -51,6 +57,8 @@ private:
 };
 
 } // namespace
+
+static bool isReshard(Operation *op) { return op->getName().stripDialect() == "reshard"; }
 
 static search::Cost toCost(double seconds) { return search::Cost(seconds * 1e12); }
 
@@ -141,6 +149,16 @@ std::vector<Mode> LayoutChooser::modesOf(Operation *op) {
   if (isKernel(op))
     return kernelModes(op);
   std::vector<Mode> modes = {{ordersFor(op, false, false), 0}};
+  if (isReshard(op)) {
+    // All members of a group exchange in one order: the first class decides.
+    size_t rank = typeOf(op->getResult(0)).shape.size();
+    Mode last{{channelsLast(rank), channelsLast(rank)}, 1e-12}; // row-major where it does not matter
+    if (auto known = reshards.find(nameOf(op).str()); known != reshards.end())
+      return {known->second ? last : modes[0]};
+    if (hasChoice(op->getOperand(0)) || hasChoice(op->getResult(0)))
+      modes.push_back(last);
+    return modes;
+  }
   const OpRow *row = OpTable::get().find(op);
   if (row && row->isView && hasChoice(op->getOperand(0)) && hasChoice(op->getResult(0))) {
     // Spatial dimensions may be merged and split with channels last too.
@@ -237,17 +255,25 @@ Value LayoutChooser::converted(Value value, const Order &order) {
 }
 
 void LayoutChooser::apply(const std::vector<int32_t> &choice) {
-  for (size_t k = 0; k < operations.size(); ++k)
-    if (auto &[op, modes] = operations[k]; isKernel(op) || !modes[size_t(choice[k])].orders.empty())
-      setOrders(op, modes[size_t(choice[k])].orders);
+  for (size_t k = 0; k < operations.size(); ++k) {
+    auto &[op, modes] = operations[k];
+    const Mode &mode = modes[size_t(choice[k])];
+    setOrders(op, mode.orders);
+    if (isReshard(op))
+      reshards.emplace(nameOf(op).str(), !mode.orders.back().empty());
+  }
   for (auto &[op, modes] : operations)
     for (unsigned k = 0; k < op->getNumOperands(); ++k)
       op->setOperand(k, converted(op->getOperand(k), operandOrder(op, k)));
 }
 
 void LayoutChooser::run() {
-  if (!hasConvolution())
+  if (!hasConvolution()) {
+    for (Operation &op : function.getBody().front().without_terminator())
+      if (isReshard(&op))
+        reshards.emplace(nameOf(&op).str(), false);
     return;
+  }
   for (Operation &op : function.getBody().front().without_terminator())
     operations.emplace_back(&op, modesOf(&op));
   for (auto &[op, modes] : operations) {
@@ -263,13 +289,14 @@ void LayoutChooser::run() {
   for (size_t k = 0; k < operations.size(); ++k)
     connect(operations[k].first, operations[k].second, uint32_t(k));
   search::Solution solution = search::solve(problem);
-  if (solution.feasible)
-    apply(solution.choice);
+  // The first modes are always possible: copies make what is missing.
+  apply(solution.feasible ? solution.choice : std::vector<int32_t>(problem.nodes.size(), 0));
 }
 
 llvm::Error chooseLayouts(ModuleOp module, const cost::Device &device) {
+  std::map<int, ReshardOrders> reshards; // per stage
   for (func::FuncOp function : module.getOps<func::FuncOp>())
-    LayoutChooser(function, device).run();
+    LayoutChooser(function, device, reshards[stageOf(function)]).run();
   return llvm::Error::success();
 }
 

@@ -1,6 +1,8 @@
 // From communication operators to groups, moves and the plan's communications.
 #include "passes/communication.h"
 
+#include "passes/orders.h"
+
 #include <algorithm>
 
 using namespace mlir;
@@ -141,7 +143,7 @@ plan::Communication communicationOf(Operation *op, const std::vector<Grid> &grid
   if (step.kind == plan::StepKind::AllReduce)
     communication.elements = numElements(step.from.localShape(grid, grid.coordinates(members[0])));
   else
-    communication.moves = reshardMoves(step, grid, members);
+    communication.moves = reshardMoves(step, grid, members, resultOrder(op, 0));
   for (int axis : step.axes)
     communication.axes += (communication.axes.empty() ? "" : ",") + std::to_string(axis);
   communication.bytesPerRank = bytesPerRank(step, type, grid);

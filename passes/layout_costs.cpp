@@ -91,7 +91,13 @@ static double operatorCost(const OpInstance &instance, const std::vector<Order> 
         isTransposable |= other != l && !reduces && rule.loops[other].extent >= 4 &&
                           strideAlong(rule.operands[k], strides[k], int(other)) == 1;
       double access = accessCost(stride, isTransposable);
-      cost += reduces && isReused(rule, rule.operands[k], int(l)) ? 0.4 * access : access;
+      // In a reduction a broadcast element serves the unrolled vectors along the lanes, a vector the iterations of the
+      // unrolled loop across.
+      if (reduces && stride == 0)
+        access = 1 / std::min(4.0, std::ceil(double(extent) / lanes));
+      else if (reduces && isReused(rule, rule.operands[k], int(l)))
+        access *= 0.4;
+      cost += access;
       cost += isMasked(rule.operands[k], int(l)) ? 0.7 : 0;
     }
     int64_t stride = strideAlong(rule.results[0], resultStrides, int(l));

@@ -192,6 +192,15 @@ std::vector<plan::Move> intersectTiles(const Tile &source, const Tile &target) {
   return moves;
 }
 
+Tile tileInOrder(const Tile &tile, const std::vector<int64_t> &order) {
+  if (order.empty())
+    return tile;
+  Tile result;
+  for (int64_t d : order)
+    result.push_back(tile[size_t(d)]);
+  return result;
+}
+
 Tile wholeTile(const std::vector<int64_t> &shape) {
   Tile tile;
   for (int64_t extent : shape)
@@ -328,12 +337,13 @@ std::vector<plan::Move> tileMoves(const std::vector<Tile> &sources, const std::v
   return moves;
 }
 
-std::vector<plan::Move> reshardMoves(const ReshardStep &step, const Grid &grid, const std::vector<int64_t> &members) {
+std::vector<plan::Move> reshardMoves(const ReshardStep &step, const Grid &grid, const std::vector<int64_t> &members,
+                                     const std::vector<int64_t> &order) {
   std::vector<Tile> sources, targets;
   for (int64_t member : members) {
     std::vector<int64_t> coordinates = grid.coordinates(member);
-    sources.push_back(step.from.tile(grid, coordinates));
-    targets.push_back(step.to.tile(grid, coordinates));
+    sources.push_back(tileInOrder(step.from.tile(grid, coordinates), order));
+    targets.push_back(tileInOrder(step.to.tile(grid, coordinates), order));
   }
   if (step.kind != plan::StepKind::ReduceScatter)
     return tileMoves(sources, targets);

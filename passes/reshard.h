@@ -24,6 +24,9 @@ using Tile = std::vector<std::vector<Interval>>;
 
 /// Copies of the elements that both tiles hold, as strided moves between the dense local buffers.
 std::vector<plan::Move> intersectTiles(const Tile &source, const Tile &target);
+/// The tile with its dimensions as they lie in memory, outermost first (`order` empty: as they are): moves between tiles
+/// in one order are moves between buffers in that order.
+Tile tileInOrder(const Tile &tile, const std::vector<int64_t> &order);
 /// The tile of a whole tensor.
 Tile wholeTile(const std::vector<int64_t> &shape);
 
@@ -31,8 +34,9 @@ Tile wholeTile(const std::vector<int64_t> &shape);
 /// from the member itself if it holds it, else from the nearest member that does.
 std::vector<plan::Move> tileMoves(const std::vector<Tile> &sources, const std::vector<Tile> &targets);
 
-/// Moves of one step for the group of stage-local ranks `members`.
-std::vector<plan::Move> reshardMoves(const ReshardStep &step, const Grid &grid, const std::vector<int64_t> &members);
+/// Moves of one step for the group of stage-local ranks `members`, whose buffers are in `order`.
+std::vector<plan::Move> reshardMoves(const ReshardStep &step, const Grid &grid, const std::vector<int64_t> &members,
+                                     const std::vector<int64_t> &order = {});
 
 /// Seconds of the whole path for a value of element type `type`, on the devices firstRank.. of the cluster.
 double reshardSeconds(const Sharding &from, const Sharding &to, DataType type, const Grid &grid, int64_t firstRank,

@@ -5,6 +5,7 @@
 #include "passes/communication.h"
 #include "passes/kernel_text.h"
 #include "passes/library_kernel.h"
+#include "passes/orders.h"
 #include "passes/place_buffers.h"
 #include "runtime/kernels/library_kernels.h"
 
@@ -394,9 +395,10 @@ void ClassScheduler::communication(Operation *op) {
 
 void ClassScheduler::slice(Operation *op) {
   ReshardStep step = reshardStepOf(op);
+  Order order = resultOrder(op, 0);
   bufferOf[op->getResult(0)] = newBuffer(op->getResult(0), atLoad(op));
   addCopy(op, bufferOf.lookup(op->getOperand(0)), bufferOf[op->getResult(0)], atLoad(op), [&](uint32_t rank) {
-    return intersectTiles(tileOf(step.from, rank), tileOf(step.to, rank));
+    return intersectTiles(tileInOrder(tileOf(step.from, rank), order), tileInOrder(tileOf(step.to, rank), order));
   });
 }
 

@@ -65,7 +65,8 @@ static llvm::Error checkOrders(const Border &border, func::FuncOp function) {
     bool isView = row && row->isView;
     if (Attribute attribute = op.getAttr("orders")) {
       auto orders = dyn_cast<ArrayAttr>(attribute);
-      if (!isView && op.getName().stripDialect() != "kernel")
+      bool isReshard = op.getName().stripDialect() == "reshard";
+      if (!isView && !isReshard && op.getName().stripDialect() != "kernel")
         return broken(border.stage, &op, "an order in memory on an operation that has none");
       if (!orders || orders.size() != op.getNumOperands() + op.getNumResults())
         return broken(border.stage, &op, "not one order in memory per operand and result");
@@ -76,6 +77,8 @@ static llvm::Error checkOrders(const Border &border, func::FuncOp function) {
     for (unsigned k = 0; k < op.getNumOperands(); ++k)
       if (!sameBytes(typeOf(op.getOperand(k)).shape, writtenOrder(op.getOperand(k)), operandOrder(&op, k)))
         return broken(border.stage, &op, "operand " + llvm::Twine(k) + " is not in the order in memory that it is read in");
+    if (op.getName().stripDialect() == "reshard" && operandOrder(&op, 0) != resultOrder(&op, 0))
+      return broken(border.stage, &op, "a reshard between two orders in memory");
     if (isView && !isOrderedView(&op))
       return broken(border.stage, &op, "a view between orders in memory that are not alike");
   }

@@ -80,3 +80,45 @@ func.func @stage0.class2() attributes {ranks = array<i64: 2>, stage = 0 : i64} {
   ampc.output %3 {index = 0 : i64, name = "y"} : (tensor<4x196x64xf64>) -> ()
   return
 }
+
+// Ranks exchange what stands between convolutions channels last, in every class alike.
+// CHECK-LABEL: func.func @stage1.class0
+// CHECK:       ampc.reshard {{.*}}name = "gathered", orders = [array<i64: 0, 2, 3, 1>, array<i64: 0, 2, 3, 1>]
+// CHECK-LABEL: func.func @stage1.class1
+// CHECK:       ampc.reshard {{.*}}name = "gathered", orders = [array<i64: 0, 2, 3, 1>, array<i64: 0, 2, 3, 1>]
+func.func @stage1.class0() attributes {ranks = array<i64: 3>, stage = 1 : i64} {
+  %x = ampc.input {index = 0 : i64, name = "x"} : () -> tensor<4x65x28x28xf32>
+  %w = ampc.parameter {at_load = true, name = "w", weight = 0 : i64} : () -> tensor<33x65x3x3xf32>
+  %1 = ampc.kernel %x, %w {name = "first"} {
+  ^bb0(%a: tensor<4x65x28x28xf32>, %b: tensor<33x65x3x3xf32>):
+    %r = ampc.conv %a, %b {name = "c", pads = array<i64: 1, 1, 1, 1>} : (tensor<4x65x28x28xf32>, tensor<33x65x3x3xf32>) -> tensor<4x33x28x28xf32>
+    ampc.yield %r : (tensor<4x33x28x28xf32>) -> ()
+  } : (tensor<4x65x28x28xf32>, tensor<33x65x3x3xf32>) -> tensor<4x33x28x28xf32>
+  %2 = ampc.reshard %1 {axes = array<i64: 0>, from = "[* | 65:0 | * | *]", groups = [array<i64: 3, 4>], kind = "all_gather", name = "gathered", shapes = [array<i64: 4, 65, 28, 28>], shardings = ["[* | * | * | *]"]} : (tensor<4x33x28x28xf32>) -> tensor<4x65x28x28xf32>
+  %v = ampc.parameter {at_load = true, name = "v", weight = 1 : i64} : () -> tensor<33x65x3x3xf32>
+  %3 = ampc.kernel %2, %v {name = "second"} {
+  ^bb0(%a: tensor<4x65x28x28xf32>, %b: tensor<33x65x3x3xf32>):
+    %r = ampc.conv %a, %b {name = "d", pads = array<i64: 1, 1, 1, 1>} : (tensor<4x65x28x28xf32>, tensor<33x65x3x3xf32>) -> tensor<4x33x28x28xf32>
+    ampc.yield %r : (tensor<4x33x28x28xf32>) -> ()
+  } : (tensor<4x65x28x28xf32>, tensor<33x65x3x3xf32>) -> tensor<4x33x28x28xf32>
+  ampc.output %3 {index = 0 : i64, name = "y"} : (tensor<4x33x28x28xf32>) -> ()
+  return
+}
+func.func @stage1.class1() attributes {ranks = array<i64: 4>, stage = 1 : i64} {
+  %x = ampc.input {index = 0 : i64, name = "x"} : () -> tensor<4x65x28x28xf32>
+  %w = ampc.parameter {at_load = true, name = "w", weight = 0 : i64} : () -> tensor<32x65x3x3xf32>
+  %1 = ampc.kernel %x, %w {name = "first"} {
+  ^bb0(%a: tensor<4x65x28x28xf32>, %b: tensor<32x65x3x3xf32>):
+    %r = ampc.conv %a, %b {name = "c", pads = array<i64: 1, 1, 1, 1>} : (tensor<4x65x28x28xf32>, tensor<32x65x3x3xf32>) -> tensor<4x32x28x28xf32>
+    ampc.yield %r : (tensor<4x32x28x28xf32>) -> ()
+  } : (tensor<4x65x28x28xf32>, tensor<32x65x3x3xf32>) -> tensor<4x32x28x28xf32>
+  %2 = ampc.reshard %1 {axes = array<i64: 0>, from = "[* | 65:0 | * | *]", groups = [array<i64: 3, 4>], kind = "all_gather", name = "gathered", shapes = [array<i64: 4, 65, 28, 28>], shardings = ["[* | * | * | *]"]} : (tensor<4x32x28x28xf32>) -> tensor<4x65x28x28xf32>
+  %v = ampc.parameter {at_load = true, name = "v", weight = 1 : i64} : () -> tensor<32x65x3x3xf32>
+  %3 = ampc.kernel %2, %v {name = "second"} {
+  ^bb0(%a: tensor<4x65x28x28xf32>, %b: tensor<32x65x3x3xf32>):
+    %r = ampc.conv %a, %b {name = "d", pads = array<i64: 1, 1, 1, 1>} : (tensor<4x65x28x28xf32>, tensor<32x65x3x3xf32>) -> tensor<4x32x28x28xf32>
+    ampc.yield %r : (tensor<4x32x28x28xf32>) -> ()
+  } : (tensor<4x65x28x28xf32>, tensor<32x65x3x3xf32>) -> tensor<4x32x28x28xf32>
+  ampc.output %3 {index = 0 : i64, name = "y"} : (tensor<4x32x28x28xf32>) -> ()
+  return
+}
