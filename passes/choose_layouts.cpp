@@ -35,7 +35,7 @@ public:
 private:
   enum Existence { RowMajor, ChannelsLast, Both }; // choices of a value's node
 
-  bool hasConvolution();
+  void reachFromConvolutions();
   std::vector<Mode> modesOf(Operation *op);
   std::vector<Mode> kernelModes(Operation *op);
   void addModes(Operation *op, bool readsLast, bool writesLast, std::vector<Mode> &modes);
@@ -43,6 +43,7 @@ private:
   void addValue(Value value);
   uint32_t matrix(std::vector<search::Cost> costs);
   void connect(Operation *op, const std::vector<Mode> &modes, uint32_t node);
+  void solve();
   void apply(const std::vector<int32_t> &choice);
   Value converted(Value value, const Order &order);
 
@@ -80,10 +81,37 @@ static OpClass frontClass(Operation *kernel) {
   return OpTable::get().find(&kernel->getRegion(0).front().front())->opClass;
 }
 
-bool LayoutChooser::hasConvolution() {
-  return llvm::any_of(function.getBody().front(), [](Operation &op) {
-    return isKernel(&op) && !isAtLoad(&op) && frontClass(&op) == OpClass::Convolution;
-  });
+/// Lists the operations that a convolution's layout can reach through operations that work in either; the others stay
+/// row-major without being looked at.
+void LayoutChooser::reachFromConvolutions() {
+  llvm::DenseMap<Operation *, size_t> found;
+  std::vector<Operation *> pending;
+  auto reach = [&](Operation *op) {
+    if (found.try_emplace(op, operations.size()).second) {
+      operations.emplace_back(op, modesOf(op));
+      pending.push_back(op);
+    }
+  };
+  for (Operation &op : function.getBody().front().without_terminator()) {
+    auto known = isReshard(&op) ? reshards.find(nameOf(&op).str()) : reshards.end();
+    if (known != reshards.end() ? known->second
+                                : isKernel(&op) && !isAtLoad(&op) && frontClass(&op) == OpClass::Convolution)
+      reach(&op);
+  }
+  while (!pending.empty()) {
+    Operation *op = pending.back();
+    pending.pop_back();
+    if (operations[found[op]].second.size() < 2 && !isReshard(op))
+      continue;
+    for (Value value : llvm::concat<Value>(op->getOperands(), op->getResults())) {
+      if (!hasChoice(value))
+        continue;
+      reach(value.getDefiningOp());
+      for (Operation *user : value.getUsers())
+        reach(user);
+    }
+  }
+  llvm::sort(operations, [](const auto &a, const auto &b) { return a.first->isBeforeInBlock(b.first); });
 }
 
 /// Channels last for what has the rank of the kernel's largest value, row-major for everything else.
@@ -268,14 +296,15 @@ void LayoutChooser::apply(const std::vector<int32_t> &choice) {
 }
 
 void LayoutChooser::run() {
-  if (!hasConvolution()) {
-    for (Operation &op : function.getBody().front().without_terminator())
-      if (isReshard(&op))
-        reshards.emplace(nameOf(&op).str(), false);
-    return;
-  }
+  reachFromConvolutions();
+  if (!operations.empty())
+    solve();
   for (Operation &op : function.getBody().front().without_terminator())
-    operations.emplace_back(&op, modesOf(&op));
+    if (isReshard(&op))
+      reshards.emplace(nameOf(&op).str(), false);
+}
+
+void LayoutChooser::solve() {
   for (auto &[op, modes] : operations) {
     search::Node node;
     for (const Mode &mode : modes)
