@@ -159,9 +159,10 @@ double libraryConvolutionSeconds(Operation *kernel, bool isChannelsLast, const c
   work.k = double(instance.operands[1].numElements()) / work.n;
   work.channelsInFront = !isChannelsLast;
   double seconds = cost::computeSeconds(work, device);
-  // With channels in front a second operand of an epilogue means the library's slow general code.
-  bool hasSecondOperand = kernel->getNumOperands() > 3;
-  return !isChannelsLast && hasSecondOperand ? 20 * seconds : seconds;
+  // With channels in front post-ops are a slow pass of their own over the result.
+  bool hasPostOps = &kernel->getRegion(0).front().back() != first.getNextNode();
+  return !isChannelsLast && hasPostOps ? seconds + 3 * cost::memorySeconds(2 * bytesOf(kernel->getResult(0)), device)
+                                       : seconds;
 }
 
 double conversionSeconds(Value value, const cost::Device &device) {

@@ -2,13 +2,17 @@
 """Step times against ONNX Runtime with equal threads, and 2 devices against 1. Both programs take turns in one run, so
 that the ratios are those of one machine in one state. Prints a Markdown table.
 
-    step_times.py [--models a,b] [--devices 1,2] [--rounds 3]
+    step_times.py [--models a,b] [--devices 1,2] [--rounds 3] [--processor-time]
+
+With --processor-time, one device is measured by the processor seconds of both programs, which other work on the machine
+disturbs little; start and load of our program are taken off.
 """
 
 import argparse
 import json
 import math
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -41,6 +45,38 @@ def measure_runtime(session, inputs, seconds=1.0):
     return statistics.median(times)
 
 
+def processor_seconds_of(*command):
+    """User and system seconds of one run of ampc."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ampc(*command, timeout=1800)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measure_processor_time(case, rounds, folder):
+    """Least processor seconds per step over the rounds, ours and ONNX Runtime's, and the predicted time."""
+    plan, output = os.path.join(folder, "bench.plan"), os.path.join(folder, "out")
+    compile_plan(case.path, plan, "--devices", 1, "--threads-per-device", 1, *case.options(), timeout=1800)
+    predicted = json.loads(ampc("bench", plan, "--repeat", 1, "--json", timeout=1800))["predicted_seconds"]
+    session = runtime_session(case.path, 1)
+    session.run(None, case.inputs)
+    run = lambda count: processor_seconds_of("run", plan, "--random-inputs", 0, "--repeat", count, "--output-dir", output)
+    start, count = run(1), 4
+    while run(count) - start < 0.6 and count < 4000:
+        count *= 4
+    ours, theirs = [], []
+    for _ in range(rounds):
+        start = run(1)
+        ours.append(max(run(count + 1) - start, 1e-9) / count)
+        begin, steps = time.process_time(), 0
+        while steps < 3 or time.process_time() - begin < 0.6:
+            session.run(None, case.inputs)
+            steps += 1
+        theirs.append((time.process_time() - begin) / steps)
+    os.remove(plan)
+    return min(ours), min(theirs), predicted
+
+
 def measure(case, devices, rounds, folder):
     """(seconds of ampc, seconds of ONNX Runtime, predicted seconds) for `devices` devices of one thread each."""
     plan = os.path.join(folder, "bench.plan")
@@ -65,6 +101,7 @@ def main():
     parser.add_argument("--models")
     parser.add_argument("--devices", default="1,2")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--processor-time", action="store_true")
     arguments = parser.parse_args()
     devices = [int(n) for n in arguments.devices.split(",")]
     print("| model | devices | ampc ms | ONNX Runtime ms | ratio | predicted ms | against 1 device |")
@@ -80,7 +117,10 @@ def main():
             first = None
             for n in devices:
                 try:
-                    ours, theirs, predicted = measure(case, n, arguments.rounds, folder)
+                    if arguments.processor_time and n == 1:
+                        ours, theirs, predicted = measure_processor_time(case, arguments.rounds, folder)
+                    else:
+                        ours, theirs, predicted = measure(case, n, arguments.rounds, folder)
                 except Failed as failure:
                     print(f"| {case.name} | {n} | {failure} | | | | |", flush=True)
                     continue
