@@ -72,7 +72,7 @@ bool IterationRule::canShard(int loop) const {
 
 /// What a range of the Window loop of term `split` reads of a dimension; the other loops run in full.
 static Reach reachOf(const IterationRule &rule, const DimAccess &dim, size_t split, int64_t extent) {
-  Reach reach{dim.terms[split].coefficient, dim.divisor, dim.offset + dim.low, dim.offset + dim.high, extent};
+  Reach reach{dim.terms[split].coefficient, 1, dim.offset, dim.offset, extent};
   for (size_t t = 0; t < dim.terms.size(); ++t)
     if (t != split) {
       int64_t span = dim.terms[t].coefficient * (rule.loops[dim.terms[t].loop].extent - 1);
@@ -93,6 +93,9 @@ static Sharding accessSharding(const IterationRule &rule, const Access &access, 
     if (!dim.terms.empty() && rule.isProduct(dim, shape[d])) {
       for (const LinearTerm &term : dim.terms)
         out.factors.push_back({rule.loops[term.loop].extent, loopAxes[term.loop]});
+    } else if (dim.reach && !loopAxes[dim.reach->loop].empty()) {
+      out.factors.push_back({rule.loops[dim.reach->loop].extent, loopAxes[dim.reach->loop]});
+      out.reach = Reach{dim.reach->scale, dim.reach->divisor, dim.reach->low, dim.reach->high, shape[d]};
     } else if (split != dim.terms.end()) {
       out.factors.push_back({rule.loops[split->loop].extent, loopAxes[split->loop]});
       out.reach = reachOf(rule, dim, size_t(split - dim.terms.begin()), shape[d]);

@@ -43,17 +43,21 @@ struct LinearTerm {
   int64_t coefficient = 1;
 };
 
+/// Point p of a Window loop reads between floor(scale * p / divisor) + low and floor(scale * p / divisor) + high.
+struct LoopReach {
+  int loop = 0;
+  int64_t scale = 1, divisor = 1, low = 0, high = 0;
+};
+
 struct DimAccess {
   std::vector<LinearTerm> terms; // major first
   int64_t offset = 0;
-  /// The body computes the index (ScalarProgram Load). Without terms it may be any; with one term it lies between
-  /// floor(term / divisor) + low and floor(term / divisor) + high, the dimension's ends apart.
-  bool indirect = false;
-  int64_t divisor = 1, low = 0, high = 0;
+  bool indirect = false; // the body computes the index (ScalarProgram Load); the dimension must be unsplit, or
+  std::optional<LoopReach> reach; // indirect: a Window loop decides in which part the index lies
 
-  static DimAccess loop(int loop) { return {{{loop, 1}}, 0, false}; }
+  static DimAccess loop(int loop) { return {{{loop, 1}}, 0, false, {}}; }
   static DimAccess zero() { return {}; } // broadcast: always index 0 of an extent-1 dimension
-  static DimAccess wholeDim() { return {{}, 0, true}; }
+  static DimAccess wholeDim() { return {{}, 0, true, {}}; }
 };
 
 struct Access {

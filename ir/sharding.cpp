@@ -55,12 +55,15 @@ static Interval factorRange(const Factor &factor, const Grid &grid, const std::v
   return shardRange(factor.extent, numParts(factor, grid), coordinate);
 }
 
-static int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+int64_t Reach::floorAt(int64_t index) const {
+  int64_t product = scale * index;
+  return product / divisor - (product % divisor < 0 ? 1 : 0);
+}
 
 Interval Reach::of(Interval range) const {
   if (range.size() <= 0)
     return {0, 0};
-  int64_t first = floorDivide(scale * range.begin, divisor), last = floorDivide(scale * (range.end - 1), divisor);
+  int64_t first = floorAt(range.begin), last = floorAt(range.end - 1);
   int64_t begin = std::clamp<int64_t>(std::min(first, last) + low, 0, extent);
   return {begin, std::clamp<int64_t>(std::max(first, last) + high + 1, begin, extent)};
 }

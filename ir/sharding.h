@@ -51,6 +51,8 @@ struct Reach {
   int64_t extent = 1; // of the dimension
   bool operator==(const Reach &) const = default;
   Interval of(Interval range) const;
+  /// floor(scale * index / divisor).
+  int64_t floorAt(int64_t index) const;
 };
 
 struct DimSharding {

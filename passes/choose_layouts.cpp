@@ -23,13 +23,14 @@ struct Mode {
   double seconds = 0;
 };
 
-/// Reshards of a stage by name: true if its ranks exchange the value channels last.
-using ReshardOrders = std::map<std::string, bool>;
+/// What the members of a communication agree on, by its key: true if the value travels channels last. The first class that
+/// takes part in it decides.
+using Agreed = std::map<std::string, bool>;
 
 class LayoutChooser {
 public:
-  LayoutChooser(func::FuncOp function, const cost::Device &device, ReshardOrders &reshards)
-      : function(function), device(device), reshards(reshards) {}
+  LayoutChooser(func::FuncOp function, const cost::Device &device, Agreed &agreed)
+      : function(function), device(device), agreed(agreed) {}
   void run();
 
 private:
@@ -49,7 +50,7 @@ private:
 
   func::FuncOp function;
   const cost::Device &device;
-  ReshardOrders &reshards;
+  Agreed &agreed;
   search::Problem problem;
   std::map<std::vector<search::Cost>, uint32_t> matrices;
   llvm::DenseMap<Value, uint32_t> valueNodes;
@@ -59,7 +60,17 @@ private:
 
 } // namespace
 
-static bool isReshard(Operation *op) { return op->getName().stripDialect() == "reshard"; }
+/// Reshards and transfers move elements between buffers of one order, whichever it is.
+static bool isMovement(Operation *op) {
+  StringRef name = op->getName().stripDialect();
+  return name == "reshard" || name == "transfer";
+}
+
+/// A transfer has one name on both sides; reshards have names of their stage.
+static std::string keyOf(Operation *op) {
+  bool isTransfer = op->getName().stripDialect() == "transfer";
+  return (isTransfer ? "" : std::to_string(stageOf(op)) + ":") + nameOf(op).str();
+}
 
 static search::Cost toCost(double seconds) { return search::Cost(seconds * 1e12); }
 
@@ -93,15 +104,15 @@ void LayoutChooser::reachFromConvolutions() {
     }
   };
   for (Operation &op : function.getBody().front().without_terminator()) {
-    auto known = isReshard(&op) ? reshards.find(nameOf(&op).str()) : reshards.end();
-    if (known != reshards.end() ? known->second
+    auto known = isMovement(&op) ? agreed.find(keyOf(&op)) : agreed.end();
+    if (known != agreed.end() ? known->second
                                 : isKernel(&op) && !isAtLoad(&op) && frontClass(&op) == OpClass::Convolution)
       reach(&op);
   }
   while (!pending.empty()) {
     Operation *op = pending.back();
     pending.pop_back();
-    if (operations[found[op]].second.size() < 2 && !isReshard(op))
+    if (operations[found[op]].second.size() < 2 && !isMovement(op))
       continue;
     for (Value value : llvm::concat<Value>(op->getOperands(), op->getResults())) {
       if (!hasChoice(value))
@@ -177,13 +188,13 @@ std::vector<Mode> LayoutChooser::modesOf(Operation *op) {
   if (isKernel(op))
     return kernelModes(op);
   std::vector<Mode> modes = {{ordersFor(op, false, false), 0}};
-  if (isReshard(op)) {
-    // All members of a group exchange in one order: the first class decides.
-    size_t rank = typeOf(op->getResult(0)).shape.size();
-    Mode last{{channelsLast(rank), channelsLast(rank)}, 1e-12}; // row-major where it does not matter
-    if (auto known = reshards.find(nameOf(op).str()); known != reshards.end())
+  if (isMovement(op)) {
+    Value value = op->getNumOperands() ? op->getOperand(0) : op->getResult(0);
+    std::vector<Order> orders(op->getNumOperands() + op->getNumResults(), channelsLast(typeOf(value).shape.size()));
+    Mode last{orders, 1e-12}; // row-major where it does not matter
+    if (auto known = agreed.find(keyOf(op)); known != agreed.end())
       return {known->second ? last : modes[0]};
-    if (hasChoice(op->getOperand(0)) || hasChoice(op->getResult(0)))
+    if (llvm::any_of(llvm::concat<Value>(op->getOperands(), op->getResults()), hasChoice))
       modes.push_back(last);
     return modes;
   }
@@ -287,8 +298,8 @@ void LayoutChooser::apply(const std::vector<int32_t> &choice) {
     auto &[op, modes] = operations[k];
     const Mode &mode = modes[size_t(choice[k])];
     setOrders(op, mode.orders);
-    if (isReshard(op))
-      reshards.emplace(nameOf(op).str(), !mode.orders.back().empty());
+    if (isMovement(op))
+      agreed.emplace(keyOf(op), !mode.orders.back().empty());
   }
   for (auto &[op, modes] : operations)
     for (unsigned k = 0; k < op->getNumOperands(); ++k)
@@ -300,8 +311,8 @@ void LayoutChooser::run() {
   if (!operations.empty())
     solve();
   for (Operation &op : function.getBody().front().without_terminator())
-    if (isReshard(&op))
-      reshards.emplace(nameOf(&op).str(), false);
+    if (isMovement(&op))
+      agreed.emplace(keyOf(&op), false);
 }
 
 void LayoutChooser::solve() {
@@ -323,9 +334,9 @@ void LayoutChooser::solve() {
 }
 
 llvm::Error chooseLayouts(ModuleOp module, const cost::Device &device) {
-  std::map<int, ReshardOrders> reshards; // per stage
+  Agreed agreed;
   for (func::FuncOp function : module.getOps<func::FuncOp>())
-    LayoutChooser(function, device, reshards[stageOf(function)]).run();
+    LayoutChooser(function, device, agreed).run();
   return llvm::Error::success();
 }
 

@@ -1,5 +1,6 @@
 // From communication operators to groups, moves and the plan's communications.
 #include "passes/communication.h"
+#include "passes/orders.h"
 
 #include "passes/orders.h"
 
@@ -111,11 +112,12 @@ plan::Communication communicationOf(Operation *op, const std::vector<Grid> &grid
     int source = int(op->getAttrOfType<IntegerAttr>("from_stage").getInt());
     int target = int(op->getAttrOfType<IntegerAttr>("to_stage").getInt());
     Sharding from = fromSharding(op), to = shardingOf(op, 0);
+    Order order = op->getNumOperands() ? operandOrder(op, 0) : resultOrder(op, 0);
     // Members that do not hold, or do not need, the value have empty tiles; a scalar gets a dimension to be empty in.
     bool isScalar = from.dims.empty();
     Tile nothing(isScalar ? 1 : from.dims.size());
     auto tileOf = [&](const Sharding &sharding, const Grid &grid, int64_t rank) {
-      return isScalar ? Tile{{Interval{0, 1}}} : sharding.tile(grid, grid.coordinates(rank));
+      return isScalar ? Tile{{Interval{0, 1}}} : tileInOrder(sharding.tile(grid, grid.coordinates(rank)), order);
     };
     std::vector<Tile> sources, targets;
     for (int64_t rank = 0; rank < grids[source].numDevices(); ++rank) {

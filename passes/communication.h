@@ -9,7 +9,7 @@ namespace ampc {
 bool isTransfer(mlir::Operation *op);
 /// A reshard that is not a local slice, or a transfer.
 bool isCommunication(mlir::Operation *op);
-/// The step a reshard stands for.
+/// The step a reshard stands for; in logical order of dimensions.
 ReshardStep reshardStepOf(mlir::Operation *op);
 
 /// Text that is equal for two ranks iff the moves of their groups are equal (reshards only).

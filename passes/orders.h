@@ -1,5 +1,5 @@
-// The order in memory of the dimensions of a value, from *kernelized* on. Types and shapes stay in logical order; kernels
-// and views carry the orders of what they read and write, everything else reads and writes row-major.
+// The order in memory of the dimensions of a value, from *kernelized* on. Types and shapes stay in logical order; kernels,
+// views, reshards and transfers carry the orders of what they read and write, everything else reads and writes row-major.
 #pragma once
 
 #include "ir/dialect.h"

@@ -1,6 +1,7 @@
 // The verifier at every border: a table of what is allowed after each stage.
 #include "ir/diagnostic.h"
 #include "passes/attributes.h"
+#include "passes/communication.h"
 #include "passes/orders.h"
 #include "passes/passes.h"
 #include "passes/stage_flaws.h"
@@ -58,27 +59,28 @@ static bool isOrderedView(Operation *view) {
          operandOrder(view, 0) == channelsLast(from.size()) && resultOrder(view, 0) == channelsLast(to.size());
 }
 
-/// Orders in memory: well formed, on kernels and views alone, and every reader agrees with the producer.
+/// Orders in memory: well formed, on kernels, views and movement alone, and every reader agrees with the producer.
 static llvm::Error checkOrders(const Border &border, func::FuncOp function) {
   for (Operation &op : function.getBody().front().without_terminator()) {
     const OpRow *row = OpTable::get().find(&op);
     bool isView = row && row->isView;
     if (Attribute attribute = op.getAttr("orders")) {
       auto orders = dyn_cast<ArrayAttr>(attribute);
-      bool isReshard = op.getName().stripDialect() == "reshard";
-      if (!isView && !isReshard && op.getName().stripDialect() != "kernel")
+      StringRef name = op.getName().stripDialect();
+      bool isMovement = name == "reshard" || name == "transfer";
+      if (!isView && !isMovement && name != "kernel")
         return broken(border.stage, &op, "an order in memory on an operation that has none");
       if (!orders || orders.size() != op.getNumOperands() + op.getNumResults())
         return broken(border.stage, &op, "not one order in memory per operand and result");
       for (auto [order, value] : llvm::zip(orders, llvm::concat<Value>(op.getOperands(), op.getResults())))
         if (!isOrder(order, typeOf(value).shape.size()))
           return broken(border.stage, &op, "an order in memory that is no permutation of the dimensions");
+      if (isMovement && !llvm::all_equal(orders))
+        return broken(border.stage, &op, "movement between different orders in memory");
     }
     for (unsigned k = 0; k < op.getNumOperands(); ++k)
       if (!sameBytes(typeOf(op.getOperand(k)).shape, writtenOrder(op.getOperand(k)), operandOrder(&op, k)))
         return broken(border.stage, &op, "operand " + llvm::Twine(k) + " is not in the order in memory that it is read in");
-    if (op.getName().stripDialect() == "reshard" && operandOrder(&op, 0) != resultOrder(&op, 0))
-      return broken(border.stage, &op, "a reshard between two orders in memory");
     if (isView && !isOrderedView(&op))
       return broken(border.stage, &op, "a view between orders in memory that are not alike");
   }
@@ -118,11 +120,19 @@ llvm::Error verifyStage(ModuleOp module, StringRef stage) {
       continue;
     if (failed(verify(module)))
       return broken(stage, module, "the IR verifier refused it");
+    llvm::StringMap<Attribute> ordersMoved; // by name of the communication
     for (func::FuncOp function : module.getOps<func::FuncOp>()) {
       if (border.oneFunction != (function.getName() == "main"))
         return broken(stage, function, "an unexpected function");
       if (llvm::Error error = checkFunction(border, function))
         return error;
+      for (Operation &op : function.getBody().front())
+        if (isCommunication(&op) && border.kernelsOnly) {
+          auto orders = op.getAttrOfType<ArrayAttr>("orders");
+          Attribute order = orders ? orders[0] : Attribute();
+          if (ordersMoved.try_emplace(nameOf(&op), order).first->second != order)
+            return broken(stage, &op, "another order in memory in another class");
+        }
     }
     if (border.decisions)
       if (std::optional<Flaw> flaw = border.decisions(module))

@@ -25,6 +25,25 @@ Scalar clampedIndex(Scalar index, int64_t extent) {
   return min(max(wide, 0.0), double(std::max<int64_t>(extent - 1, 0)));
 }
 
+DimAccess indexedDim(const OpInstance &op, IterationRule &rule, int loop) {
+  DimAccess dim = DimAccess::wholeDim();
+  std::vector<int64_t> reach = op.integers("reach");
+  if (reach.size() == 4) {
+    dim.reach = LoopReach{loop, reach[0], reach[1], reach[2], reach[3]};
+    rule.loops[size_t(loop)].kind = LoopKind::Window;
+  }
+  return dim;
+}
+
+Scalar relativeIndex(Body &x, Scalar index) {
+  std::vector<int64_t> origin = x.instance.integers("origin");
+  return origin.empty() ? index : index - double(origin[0]);
+}
+
+std::vector<std::pair<std::string, std::vector<int64_t>>> localOrigin(const OpInstance &local, const LocalPart &part) {
+  return {{"origin", {part.operandOrigins[0][size_t(local.integer("axis"))]}}};
+}
+
 static int addLoop(IterationRule &rule, std::string name, int64_t extent,
                    LoopKind kind = LoopKind::Parallel) {
   rule.loops.push_back({std::move(name), extent, kind});
@@ -57,7 +76,9 @@ static IterationRule gatherRule(const OpInstance &op) {
     result.dims.push_back(DimAccess::loop(loop));
     (isIndex ? indices : data).dims.push_back(DimAccess::loop(loop));
   }
-  data.dims.insert(data.dims.begin() + long(axis), DimAccess::wholeDim());
+  bool isSteady = indexRank == 1 && axis < op.out().size();
+  data.dims.insert(data.dims.begin() + long(axis),
+                   isSteady ? indexedDim(op, rule, int(axis)) : DimAccess::wholeDim());
   rule.operands = {std::move(data), std::move(indices)};
   rule.results.push_back(std::move(result));
   return rule;
@@ -65,7 +86,8 @@ static IterationRule gatherRule(const OpInstance &op) {
 
 static Scalar gatherBody(Body &x) {
   int64_t extent = x.instance.in(0)[size_t(x.instance.integer("axis"))];
-  return loadAt(x, 0, gatherRule(x.instance).operands[0], {clampedIndex(x(1), extent)});
+  Scalar index = clampedIndex(relativeIndex(x, x(1)), extent);
+  return loadAt(x, 0, gatherRule(x.instance).operands[0], {index});
 }
 
 // --- gather_elements {axis}
@@ -148,7 +170,7 @@ static Scalar gatherNdBody(Body &x) {
 }
 
 void addIndexingRows(OpTable &table) {
-  auto add = [&](const char *name, int operands, InferFn infer, RuleFn rule, BodyFn body) {
+  auto add = [&](const char *name, int operands, InferFn infer, RuleFn rule, BodyFn body, LocalizeFn localize = {}) {
     table.add({name,
                OpClass::Movement,
                operands,
@@ -157,9 +179,10 @@ void addIndexingRows(OpTable &table) {
                std::move(rule),
                std::move(body),
                {},
-               false});
+               false,
+               std::move(localize)});
   };
-  add("gather", 2, inferGather, gatherRule, gatherBody);
+  add("gather", 2, inferGather, gatherRule, gatherBody, localOrigin);
   add("gather_elements", 2, inferGatherElements, gatherElementsRule, gatherElementsBody);
   add("gather_nd", 2, inferGatherNd, gatherNdRule, gatherNdBody);
 }

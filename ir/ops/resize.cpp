@@ -1,6 +1,6 @@
 // Resize and Upsample, one axis at a time: nearest is a gather at constant places (or a plain repetition),
 // the others are weighted sums over few taps with constant tables.
-#include "ir/ops/expansion.h"
+#include "ir/ops/indexing.h"
 #include "ir/ops/resize_tables.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ static IterationRule interpolateRule(const OpInstance &op) {
   for (size_t d = 0; d < op.out().size(); ++d) {
     rule.loops.push_back({"d" + std::to_string(d), op.out()[d], LoopKind::Parallel});
     result.dims.push_back(DimAccess::loop(int(d)));
-    x.dims.push_back(d == axis ? DimAccess::wholeDim() : DimAccess::loop(int(d)));
+    x.dims.push_back(d == axis ? indexedDim(op, rule, int(d)) : DimAccess::loop(int(d)));
   }
   rule.loops.push_back({"tap", op.in(1)[1], LoopKind::Reduce});
   table.dims = {DimAccess::loop(int(axis)), DimAccess::loop(int(op.out().size()))};
@@ -46,7 +46,7 @@ static Scalar interpolateBody(Body &x) {
   int axis = int(x.instance.integer("axis"));
   std::vector<Scalar> indices;
   for (int d = 0; d < int(x.instance.out().size()); ++d)
-    indices.push_back(d == axis ? x(1) : x.loop(d));
+    indices.push_back(d == axis ? relativeIndex(x, x(1)) : x.loop(d));
   Scalar element = x.load(0, indices);
   return element * cast(x(2), element.type());
 }
@@ -82,11 +82,32 @@ static Value appendExtrapolation(Expansion &e, Value x, int64_t axis, double val
   return e.pad(x, axis, 0, 1, value, "extrapolate" + number);
 }
 
+// The straight line through the first and the last index, and how far the others lie from it; empty if that says nothing.
+static Shape reachOf(const InterpolationTable &table, const ResizeAxis &axis) {
+  if (!table.outside.empty() || axis.to < 2)
+    return {};
+  size_t taps = size_t(table.taps);
+  int64_t scale = table.indices[(size_t(axis.to) - 1) * taps] - table.indices[0], divisor = axis.to - 1;
+  int64_t low = axis.from, high = -axis.from;
+  for (int64_t p = 0; p < axis.to; ++p) {
+    int64_t line = Reach{scale, divisor, 0, 0, axis.from}.floorAt(p);
+    for (size_t t = 0; t < taps; ++t) {
+      int64_t index = table.indices[size_t(p) * taps + t];
+      low = std::min(low, index - line);
+      high = std::max(high, index - line);
+    }
+  }
+  return high - low < axis.from / 2 ? Shape{scale, divisor, low, high} : Shape{};
+}
+
 static Value resizeAxis(Expansion &e, Value x, int64_t axis, const ResizePlan &plan,
                         const std::string &suffix) {
   std::string number = std::to_string(axis);
   InterpolationTable table = interpolationTable(plan.options, plan.axes[size_t(axis)]);
   int64_t from = plan.axes[size_t(axis)].from, to = plan.axes[size_t(axis)].to;
+  llvm::SmallVector<mlir::NamedAttribute> attributes = {e.attribute("axis", axis)};
+  if (Shape reach = reachOf(table, plan.axes[size_t(axis)]); !reach.empty())
+    attributes.push_back(e.attribute("reach", reach));
   if (!table.outside.empty())
     x = appendExtrapolation(e, x, axis, plan.extrapolation, table, number);
   if (plan.options.mode == "nearest") {
@@ -101,12 +122,12 @@ static Value resizeAxis(Expansion &e, Value x, int64_t axis, const ResizePlan &p
       return e.build("repeat", {x}, {e.attribute("repeats", counts)}, suffix);
     }
     Value indices = indexLiteral(e, {to}, table.indices, "indices" + number);
-    return e.build("gather", {x, indices}, {e.attribute("axis", axis)}, suffix);
+    return e.build("gather", {x, indices}, attributes, suffix);
   }
   Value indices = indexLiteral(e, {to, table.taps}, table.indices, "indices" + number);
   DataType weightType = e.element(x) == DataType::F64 ? DataType::F64 : DataType::F32;
   Value weights = e.literal(weightType, {to, table.taps}, table.weights, "weights" + number);
-  return e.build("interpolate", {x, indices, weights}, {e.attribute("axis", axis)}, suffix);
+  return e.build("interpolate", {x, indices, weights}, attributes, suffix);
 }
 
 static ImportResults applyResize(Expansion &e, const ResizePlan &plan) {
@@ -269,7 +290,8 @@ void addResizeRows(OpTable &table) {
              interpolateRule,
              interpolateBody,
              {},
-             false});
+             false,
+             localOrigin});
   table.addOnnx({"", "Resize", 1, 1 << 20, importResize, "interpolate gather repeat"});
   table.addOnnx({"", "Upsample", 1, 1 << 20, importUpsample, "interpolate gather repeat"});
 }

@@ -26,7 +26,7 @@ struct Sample {
 // Attributes that are lists even when they have one entry.
 bool isList(const std::string &name) {
   for (const char *known : {"perm", "shape", "starts", "steps", "pads", "repeats", "image_shape",
-                            "block_shape", "dilations", "strides", "axes", "kernel"})
+                            "block_shape", "dilations", "strides", "axes", "kernel", "reach"})
     if (name == known)
       return true;
   return false;
@@ -81,6 +81,9 @@ std::vector<Sample> samples() {
         {"dilations", {1, 1}},
         {"strides", {1, 1}},
         {"pads", {0, 0, 0, 0}}}},
+      {"interpolate", {f32({4, 13, 5}), i64({29, 2}), f32({29, 2})}, {{"axis", {1}}, {"reach", {12, 28, -1, 1}}}},
+      {"interpolate", {f32({17, 3}), i64({7, 3}), f32({7, 3})}, {{"axis", {0}}, {"reach", {15, 6, 0, 1}}}},
+      {"gather", {f32({3, 13}), i64({29})}, {{"axis", {1}}, {"reach", {-12, 28, 12, 12}}}},
       {"slice", {f32({17, 23})}, {{"starts", {16, 3}}, {"steps", {-1, 2}}, {"shape", {17, 10}}}},
       {"slice", {f32({19, 13})}, {{"starts", {18, 0}}, {"steps", {-3, 1}}, {"shape", {7, 13}}}},
       {"concat", {f32({11, 2}), f32({3, 2}), f32({0, 2}), f32({5, 2})}, {{"axis", {0}}}},
@@ -146,6 +149,16 @@ TEST_P(ShardedRows, ShardsComputeTheirPart) {
       else
         operands.back().setInteger(k,
                                    std::uniform_int_distribution<int64_t>(0, sample.indexBound - 1)(random));
+  }
+  // Indices with a reach lie inside it.
+  std::vector<int64_t> reach = whole.integers("reach");
+  if (reach.size() == 4) {
+    int64_t taps = whole.in(1).size() > 1 ? whole.in(1)[1] : 1, extent = whole.in(0)[size_t(whole.integer("axis"))];
+    for (int64_t k = 0; k < operands[1].type.numElements(); ++k) {
+      int64_t line = Reach{reach[0], reach[1], 0, 0, extent}.floorAt(k / taps);
+      int64_t index = std::uniform_int_distribution<int64_t>(line + reach[2], line + reach[3])(random);
+      operands[1].setInteger(k, std::clamp<int64_t>(index, 0, extent - 1));
+    }
   }
   auto expected = evaluate(whole, operands);
   ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
