@@ -15,6 +15,7 @@ struct Work {
   WorkKind kind = WorkKind::Elementwise;
   double m = 0, n = 0, k = 0;
   bool channelsInFront = false; // of a convolution: activations are [n, c, spatial...] in memory
+  bool operator==(const Work &) const = default;
 };
 
 /// max(FLOPs / (peak x efficiency(shape)), bytes / bandwidth, launch floor); 0 for work without FLOPs and

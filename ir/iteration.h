@@ -34,6 +34,7 @@ struct Loop {
   /// Indexes a dimension that is not exactly the product of its loops (a window, a slice): not sharded, unless it is a
   /// Window loop. Set by ruleOf.
   bool isCut = false;
+  bool operator==(const Loop &) const = default;
 };
 
 /// index = offset + sum(coefficient * loop). Mixed-radix sums are products of loops ((h d): 64 h + d);
@@ -41,12 +42,14 @@ struct Loop {
 struct LinearTerm {
   int loop;
   int64_t coefficient = 1;
+  bool operator==(const LinearTerm &) const = default;
 };
 
 /// Point p of a Window loop reads between floor(scale * p / divisor) + low and floor(scale * p / divisor) + high.
 struct LoopReach {
   int loop = 0;
   int64_t scale = 1, divisor = 1, low = 0, high = 0;
+  bool operator==(const LoopReach &) const = default;
 };
 
 struct DimAccess {
@@ -58,12 +61,14 @@ struct DimAccess {
   static DimAccess loop(int loop) { return {{{loop, 1}}, 0, false, {}}; }
   static DimAccess zero() { return {}; } // broadcast: always index 0 of an extent-1 dimension
   static DimAccess wholeDim() { return {{}, 0, true, {}}; }
+  bool operator==(const DimAccess &) const = default;
 };
 
 struct Access {
   std::vector<DimAccess> dims;
   /// An index outside the operand reads this value instead (padding); without it such an index is an error.
   std::optional<double> outside;
+  bool operator==(const Access &) const = default;
 };
 
 /// result[access] = reduce over all Reduce loops of body(operands[access]).
@@ -75,6 +80,8 @@ struct IterationRule {
 
   /// Floating-point operations per loop point; 0 for pure data movement.
   double flopsPerPoint = 0;
+
+  bool operator==(const IterationRule &) const = default;
 
   /// All points of all loops.
   int64_t numPoints() const;

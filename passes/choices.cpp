@@ -2,45 +2,51 @@
 #include "passes/choices.h"
 
 #include "cost_model/compute.h"
+#include "cost_model/work.h"
 
 namespace ampc {
 
-static bool uses(const Access &access, int loop) {
-  for (const DimAccess &dim : access.dims)
-    for (const LinearTerm &term : dim.terms)
-      if (term.loop == loop)
-        return true;
-  return false;
+namespace {
+struct LocalWork {
+  double points = 1;
+  double bytes = 0, wholeBytes = 0; // of operands and results: of the shard, and of the unsplit operator
+  std::vector<plan::KernelOperand> operands, results;
+};
+} // namespace
+
+/// Seconds of the whole kernel that a product makes, priced as the simulation prices its step.
+static double productSeconds(const GraphOp &op, LocalWork &local, const cost::Device &device) {
+  plan::Kernel kernel;
+  if (!op.kernel.librarySymbol.empty())
+    kernel.kind = plan::KernelKind::Library;
+  kernel.symbol = op.kernel.librarySymbol;
+  kernel.operands = std::move(local.operands);
+  kernel.results = std::move(local.results);
+  plan::Step step;
+  step.flops = local.points * op.rule.flopsPerPoint;
+  double written = 0;
+  for (const plan::KernelOperand &result : kernel.results)
+    written += double(sizeBytes(result.type, numElements(result.shape)));
+  step.bytes = local.bytes;
+  step.writes.push_back({plan::Space::Activation, 0, 0, uint64_t(written)});
+  return cost::computeSeconds(cost::workOf(step, kernel), device);
 }
 
-double opSeconds(const GraphOp &op, const std::vector<int64_t> &loopExtents, int64_t bytesRead, int64_t bytesWritten,
-                 const cost::Device &device) {
-  if (op.isView || op.isOutput)
-    return 0;
-  double points = 1;
-  for (int64_t extent : loopExtents)
-    points *= double(extent);
-  // Cheap operators are fused with their producer: they cost what they write.
-  if (!op.isProduct)
-    return std::max(cost::memorySeconds(double(bytesWritten) + 0.25 * double(bytesRead), device),
-                    points * op.rule.flopsPerPoint * 4 / device.peak(op.operands[0].type));
-  cost::Work work;
-  work.flops = points * op.rule.flopsPerPoint;
-  work.bytesRead = double(bytesRead);
-  work.bytesWritten = double(bytesWritten);
-  work.type = op.operands[0].type;
-  work.kind = cost::WorkKind::Contraction;
-  work.m = work.n = work.k = 1;
-  for (size_t l = 0; l < loopExtents.size(); ++l) {
-    bool inA = uses(op.rule.operands[0], int(l)), inB = uses(op.rule.operands[1], int(l));
-    if (op.rule.loops[l].kind == LoopKind::Reduce)
-      work.k *= double(loopExtents[l]);
-    else if (inA && !inB)
-      work.m *= double(loopExtents[l]);
-    else if (inB && !inA)
-      work.n *= double(loopExtents[l]);
+static void price(const GraphOp &op, LocalWork local, const cost::Device &device, Choice &choice) {
+  if (op.kernel.number < 0)
+    return;
+  if (op.isProduct) {
+    choice.kernelSeconds = productSeconds(op, local, device);
+  } else {
+    // The kernel's work shrinks as that of the operator does.
+    double part = local.bytes / std::max(local.wholeBytes, 1.0);
+    cost::Work work = op.kernel.work;
+    work.flops *= part;
+    work.bytesRead *= part;
+    work.bytesWritten *= part;
+    choice.kernelSeconds = cost::computeSeconds(work, device);
   }
-  return cost::computeSeconds(work, device);
+  choice.seconds = op.kernel.share * choice.kernelSeconds;
 }
 
 static Choice makeChoice(const GraphOp &op, const Grid &grid, const cost::Device &device,
@@ -54,11 +60,19 @@ static Choice makeChoice(const GraphOp &op, const Grid &grid, const cost::Device
       parts *= grid.axisSizes[axis];
     extents.push_back(shardRange(op.rule.loops[l].extent, parts, 0).size());
   }
-  int64_t bytesRead = 0, bytesWritten = 0;
+  LocalWork local;
+  for (int64_t extent : extents)
+    local.points *= double(extent);
+  auto add = [&](const TensorType &type, const Sharding &sharding, std::vector<plan::KernelOperand> &to) {
+    to.push_back({type.type, sharding.localShape(grid, first)});
+    int64_t bytes = sizeBytes(type.type, numElements(to.back().shape));
+    local.bytes += double(bytes);
+    local.wholeBytes += double(type.sizeBytes());
+    return bytes;
+  };
   for (size_t k = 0; k < op.operands.size(); ++k) {
     Sharding sharding = op.rule.operandSharding(int(k), op.operands[k].shape, choice.loopAxes);
-    int64_t bytes = sizeBytes(op.operands[k].type, numElements(sharding.localShape(grid, first)));
-    bytesRead += bytes;
+    int64_t bytes = add(op.operands[k], sharding, local.operands);
     if (op.sources[k].op < 0 && op.sources[k].isWeight)
       choice.weightBytes += bytes;
     sharding.canonicalize(grid);
@@ -66,11 +80,11 @@ static Choice makeChoice(const GraphOp &op, const Grid &grid, const cost::Device
   }
   for (size_t k = 0; k < op.results.size(); ++k) {
     Sharding sharding = op.rule.resultSharding(int(k), op.results[k].shape, choice.loopAxes);
-    bytesWritten += sizeBytes(op.results[k].type, numElements(sharding.localShape(grid, first)));
+    choice.resultBytes += add(op.results[k], sharding, local.results);
     sharding.canonicalize(grid);
     choice.results.push_back(std::move(sharding));
   }
-  choice.seconds = opSeconds(op, extents, bytesRead, bytesWritten, device);
+  price(op, std::move(local), device, choice);
   return choice;
 }
 
@@ -97,6 +111,8 @@ static bool haloIsSmall(const IterationRule &rule, int loop, int64_t parts) {
 std::vector<Choice> enumerateChoices(const GraphOp &op, const Grid &grid, const cost::Device &device) {
   size_t numAxes = grid.axisSizes.size();
   std::vector<int> loops = {-1}; // -1: no loop
+  if (op.isOutput) // written from wherever its operand is
+    numAxes = 0;
   for (size_t l = 0; l < op.rule.loops.size(); ++l)
     if (op.rule.canShard(int(l)))
       loops.push_back(int(l));

@@ -1,6 +1,5 @@
 // From communication operators to groups, moves and the plan's communications.
 #include "passes/communication.h"
-#include "passes/orders.h"
 
 #include "passes/orders.h"
 

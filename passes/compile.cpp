@@ -4,6 +4,7 @@
 #include "cost_model/simulate.h"
 #include "cost_model/step_times.h"
 #include "ir/diagnostic.h"
+#include "passes/kernel_groups.h"
 #include "passes/passes.h"
 #include "passes/report_decisions.h"
 #include "passes/schedule.h"
@@ -15,6 +16,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
+#include <thread>
 
 using namespace mlir;
 
@@ -37,12 +39,20 @@ private:
     double seconds = 0;
   };
 
+  struct Simulated {
+    Decision decision;
+    double seconds;
+    uint64_t peakBytes;
+  };
+
   llvm::Error import();
-  llvm::Error decide(std::vector<Decision> &decisions, uint64_t weightLimitBytes);
-  llvm::Expected<Candidate> build(const Decision &decision, bool dump);
+  std::vector<Decision> decide(uint64_t searchLimitBytes, std::optional<Shortage> &shortage);
+  llvm::Expected<Candidate> build(const Decision &decision, bool dump, KernelNodes *kernels = nullptr);
+  llvm::Error buildOneDevice();
   llvm::Expected<Candidate> choose();
   llvm::Error simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
-                       uint64_t &smallestPeakBytes, uint64_t &activationBytes);
+                       uint64_t &smallestPeakBytes, uint64_t &missingBytes);
+  llvm::Error infeasible(const std::optional<Shortage> &shortage, uint64_t smallestPeakBytes);
   llvm::Error generate(Candidate &candidate);
   /// Verifies the border after `stage`, writes the dump.
   llvm::Error reached(ModuleOp module, StringRef stage, bool dump);
@@ -62,6 +72,8 @@ private:
   GraphView view;
   CompiledModel result;
   std::vector<ConsideredPlan> considered;
+  std::vector<Simulated> simulated;
+  std::optional<Candidate> oneDevice;
   double oneDeviceSeconds = 0;
   size_t numModelWeights = 0;
   uint64_t workspaceReserveBytes = 0; // of the kernels, known once they are made
@@ -115,7 +127,7 @@ llvm::Error Compiler::import() {
 }
 
 /// One candidate from decision to step list.
-llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bool dump) {
+llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bool dump, KernelNodes *kernels) {
   OwningOpRef<ModuleOp> module = model.module->clone();
   GraphView own = buildGraph(mainFunction(*module));
   if (llvm::Error error = annotate(*module, own, decision))
@@ -144,6 +156,8 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
     return error;
   if (llvm::Error error = reached(*module, "kernelized", dump))
     return error;
+  if (kernels)
+    *kernels = kernelNodesOf(*module);
   plan::EntryPoint entry;
   for (const ModelTensor &tensor : model.inputs)
     entry.inputs.push_back({tensor.name, tensor.type.type, tensor.type.shape});
@@ -168,49 +182,39 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
   return candidate;
 }
 
-llvm::Error Compiler::decide(std::vector<Decision> &decisions, uint64_t weightLimitBytes) {
+/// What everything is compared with, and what the search's prices start from.
+llvm::Error Compiler::buildOneDevice() {
+  Decision decision;
+  decision.grids.resize(1);
+  decision.strategy = "one device";
+  for (const GraphOp &op : view.graph.ops)
+    decision.ops.push_back({0, std::vector<std::vector<int>>(op.rule.loops.size())});
+  KernelNodes kernels;
+  llvm::Expected<Candidate> candidate = build(decision, false, &kernels);
+  if (!candidate)
+    return candidate.takeError();
+  candidate->decision.predictedSeconds = candidate->decision.costSeconds = candidate->decision.boundSeconds =
+      candidate->seconds;
+  recordKernels(kernels, candidate->scheduled.plan, view.graph);
+  oneDeviceSeconds = candidate->seconds;
+  oneDevice = std::move(*candidate);
+  return llvm::Error::success();
+}
+
+std::vector<Decision> Compiler::decide(uint64_t searchLimitBytes, std::optional<Shortage> &shortage) {
   StrategyOptions strategy;
   strategy.devices = options.devices;
   strategy.strategy = options.strategy;
   strategy.seed = options.seed;
   strategy.objective = options.objective;
-  strategy.weightLimitBytes = weightLimitBytes;
+  strategy.memoryLimitBytes = int64_t(std::min<uint64_t>(searchLimitBytes, INT64_MAX / 4));
   strategy.timeLimitSeconds = options.timeLimitSeconds;
-  std::string why;
-  decisions = findDecisions(view.graph, options.cluster, strategy, why);
-  if (decisions.empty())
-    return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices", {{"reason", why}},
-                     "raise --memory-limit, or use more devices");
-  return llvm::Error::success();
-}
-
-/// Simulates the best few candidates and takes the fastest that fits; if none does, searches again with the weights
-/// of a device limited to what the activations leave.
-llvm::Expected<Compiler::Candidate> Compiler::choose() {
-  std::optional<Candidate> best;
-  uint64_t smallestPeakBytes = ~uint64_t(0), activationBytes = ~uint64_t(0), weightLimitBytes = 0;
-  for (int round = 0; round < 2 && !best; ++round) {
-    std::vector<Decision> decisions;
-    if (llvm::Error error = decide(decisions, weightLimitBytes))
-      return error;
-    phase("search");
-    if (llvm::Error error = simulate(decisions, best, smallestPeakBytes, activationBytes))
-      return error;
-    phase("simulate");
-    if (activationBytes >= memoryLimitBytes())
-      break;
-    weightLimitBytes = memoryLimitBytes() - activationBytes;
-  }
-  if (!best)
-    return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices",
-                     {{"needed per device", std::to_string(smallestPeakBytes + workspaceReserveBytes) + " bytes"},
-                      {"limit per device", std::to_string(memoryLimitBytes() + workspaceReserveBytes) + " bytes"}},
-                     "use --memory-limit " + llvm::Twine(smallestPeakBytes + workspaceReserveBytes) + ", or more devices");
-  return build(best->decision, true);
+  strategy.threads = options.jobs > 0 ? options.jobs : int(std::max(1u, std::thread::hardware_concurrency()));
+  return findDecisions(view.graph, options.cluster, strategy, shortage);
 }
 
 /// Memory of the fullest device, with its share of the weights that are read in place.
-static uint64_t peakBytesOf(const plan::Plan &plan) {
+static uint64_t peakBytes(const plan::Plan &plan) {
   std::vector<uint64_t> mapped = plan::mappedWeightShares(plan);
   uint64_t peak = 0;
   for (size_t rank = 0; rank < mapped.size(); ++rank)
@@ -218,29 +222,92 @@ static uint64_t peakBytesOf(const plan::Plan &plan) {
   return peak;
 }
 
+/// Simulates the candidates of the search and takes the fastest that fits. What the search does not see (gaps between
+/// buffers, both sides of a reshard) may make a faster one too large: it is then repeated with as much less memory.
+llvm::Expected<Compiler::Candidate> Compiler::choose() {
+  std::optional<Candidate> best;
+  std::optional<Shortage> shortage;
+  uint64_t smallestPeakBytes = ~uint64_t(0), searchLimitBytes = memoryLimitBytes();
+  constexpr int maxRounds = 3;
+  for (int round = 0; round < maxRounds; ++round) {
+    std::vector<Decision> decisions = decide(searchLimitBytes, shortage);
+    phase("search");
+    uint64_t missingBytes = 0;
+    if (llvm::Error error = simulate(decisions, best, smallestPeakBytes, missingBytes))
+      return error;
+    phase("simulate");
+    // More than is missing, and more each time: what a plan needs does not follow the search's sum byte by byte.
+    uint64_t step = std::max(missingBytes, (memoryLimitBytes() / 256) << round);
+    if (missingBytes == 0 || step >= searchLimitBytes)
+      break;
+    searchLimitBytes -= step;
+  }
+  if (!best)
+    return infeasible(shortage, smallestPeakBytes);
+  return build(best->decision, true);
+}
+
+/// Says how much is missing, where, and what would help.
+llvm::Error Compiler::infeasible(const std::optional<Shortage> &shortage, uint64_t smallestPeakBytes) {
+  Facts facts = {{"limit per device", std::to_string(memoryLimitBytes() + workspaceReserveBytes) + " bytes"}};
+  uint64_t needed = smallestPeakBytes;
+  bool isBySearch = shortage && uint64_t(shortage->neededBytes) > memoryLimitBytes() &&
+                    uint64_t(shortage->neededBytes) < needed;
+  if (isBySearch)
+    needed = uint64_t(shortage->neededBytes);
+  needed += workspaceReserveBytes;
+  facts.push_back({"needed per device", "at least " + std::to_string(needed) + " bytes"});
+  if (isBySearch && !shortage->operation.empty()) {
+    facts.push_back({"where", "while " + shortage->operation + " is executed"});
+    facts.push_back({"largest then", "values and weights of " + shortage->holders});
+  }
+  if (shortage && !shortage->isProven && options.timeLimitSeconds > 0)
+    return makeError(ErrorCode::NoPlanInTime, "no plan that fits into the memory of the devices was found in time",
+                     facts, "raise --time-limit");
+  std::string devices = shortage && shortage->devices ? "--devices " + std::to_string(shortage->devices) : "more devices";
+  return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices", facts,
+                   "use --memory-limit " + llvm::Twine(needed) + ", or " + devices);
+}
+
 llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
-                               uint64_t &smallestPeakBytes, uint64_t &activationBytes) {
-  constexpr size_t maxFinalists = 4;
-  for (size_t k = 0; k < decisions.size(); ++k) {
-    considered.push_back({decisions[k].strategy});
-    // One device is always simulated: it is what everything is compared with.
-    bool isOneDevice = decisions[k].grids.size() == 1 && decisions[k].grids[0].numDevices() == 1;
-    if (k >= maxFinalists && !isOneDevice)
-      continue;
-    llvm::Expected<Candidate> candidate = build(decisions[k], false);
-    if (!candidate)
-      return candidate.takeError();
-    uint64_t peak = peakBytesOf(candidate->scheduled.plan), activation = 0;
-    for (const plan::RankTable &rank : candidate->scheduled.plan.ranks)
-      activation = std::max(activation, rank.activationBytes);
+                               uint64_t &smallestPeakBytes, uint64_t &missingBytes) {
+  constexpr size_t maxFinalists = 6;
+  auto consider = [&](Candidate candidate) {
+    uint64_t peak = peakBytes(candidate.scheduled.plan);
     smallestPeakBytes = std::min(smallestPeakBytes, peak);
-    activationBytes = std::min(activationBytes, activation);
-    considered.back().seconds = candidate->seconds;
-    considered.back().fits = peak <= memoryLimitBytes();
-    if (isOneDevice)
-      oneDeviceSeconds = candidate->seconds;
-    if (considered.back().fits && (!best || candidate->seconds < best->seconds))
-      best = std::move(*candidate);
+    considered.push_back({candidate.decision.strategy, candidate.decision.predictedSeconds, candidate.seconds,
+                          peak <= memoryLimitBytes()});
+    if (considered.back().fits && (!best || candidate.seconds < best->seconds))
+      best = std::move(candidate);
+  };
+  bool mayUseOneDevice = options.strategy == Strategy::Auto || options.devices == 1;
+  if (mayUseOneDevice && oneDevice)
+    consider(std::move(*oneDevice));
+  oneDevice.reset();
+  size_t finalists = 0;
+  for (const Decision &decision : decisions) {
+    if (mayUseOneDevice && decision.grids.size() == 1 && decision.grids[0].numDevices() == 1)
+      continue;
+    auto known = std::find_if(simulated.begin(), simulated.end(),
+                              [&](const Simulated &other) { return other.decision.isSamePlan(decision); });
+    // The fastest come first. Prices are closer to the simulation than this; among the rest there is no winner.
+    bool isFar = best && finalists > 0 && decision.predictedSeconds > 1.05 * best->seconds;
+    if (known == simulated.end() && best && (isFar || finalists >= maxFinalists)) {
+      considered.push_back({decision.strategy, decision.predictedSeconds});
+      continue;
+    }
+    if (known == simulated.end()) {
+      llvm::Expected<Candidate> candidate = build(decision, false);
+      if (!candidate)
+        return candidate.takeError();
+      simulated.push_back({decision, candidate->seconds, peakBytes(candidate->scheduled.plan)});
+      known = simulated.end() - 1;
+      consider(std::move(*candidate));
+    }
+    finalists += known->peakBytes <= memoryLimitBytes();
+    if (decision.isLimited && known->peakBytes > memoryLimitBytes() && missingBytes == 0 &&
+        (!best || known->seconds < best->seconds))
+      missingBytes = known->peakBytes - memoryLimitBytes();
   }
   return llvm::Error::success();
 }
@@ -303,6 +370,10 @@ llvm::Expected<CompiledModel> Compiler::run() {
   // Again if the workspaces of the kernels are what does not fit; the reserve grows each time.
   for (int firstDump = numDumps; !best; numDumps = best ? numDumps : firstDump) {
     considered.clear();
+    simulated.clear();
+    if (llvm::Error error = buildOneDevice())
+      return error;
+    phase("one device");
     llvm::Expected<Candidate> chosen = choose();
     if (!chosen)
       return chosen.takeError();
@@ -312,9 +383,9 @@ llvm::Expected<CompiledModel> Compiler::run() {
     if (options.generateCode)
       if (llvm::Error error = generate(*chosen))
         return error;
-    uint64_t peak = peakBytesOf(chosen->scheduled.plan);
+    uint64_t peak = peakBytes(chosen->scheduled.plan);
     placeWorkspaces(chosen->scheduled.plan);
-    uint64_t workspaceBytes = peakBytesOf(chosen->scheduled.plan) - peak;
+    uint64_t workspaceBytes = peakBytes(chosen->scheduled.plan) - peak;
     if (peak + workspaceBytes > memoryLimitBytes() + workspaceReserveBytes)
       workspaceReserveBytes = workspaceBytes;
     else
@@ -332,8 +403,8 @@ llvm::Expected<CompiledModel> Compiler::run() {
   // Bound and gap are those of the sharding search, whose model adds up what the simulation overlaps.
   const Decision &decision = best->decision;
   plan.boundSeconds = std::min(decision.boundSeconds, plan.predictedStepSeconds);
-  if (decision.predictedSeconds > 0)
-    plan.gap = 1 - decision.boundSeconds / decision.predictedSeconds;
+  if (decision.costSeconds > 0)
+    plan.gap = 1 - decision.boundSeconds / decision.costSeconds;
   std::string note;
   if (options.devices > 1 && plan.ranks.size() == 1)
     note = "one device is fastest: communication would cost more than the others save";

@@ -27,6 +27,7 @@ func::FuncOp mainFunction(ModuleOp module) { return module.lookupSymbol<func::Fu
 GraphView buildGraph(func::FuncOp main) {
   GraphView view;
   llvm::DenseMap<Operation *, int> numbers;
+  llvm::DenseMap<Value, int> outside;
   for (Operation &op : main.getBody().front().without_terminator()) {
     bool isOutput = isStorage(&op) && op.getNumOperands() == 1;
     if (!isOutput && (isStorage(&op) || isWeight(op.getResult(0))))
@@ -48,6 +49,10 @@ GraphView buildGraph(func::FuncOp main) {
         source.result = int(cast<OpResult>(operand).getResultNumber());
       } else {
         source.isWeight = isWeight(operand);
+        auto [number, isNew] = outside.try_emplace(operand, int(view.graph.outside.size()));
+        if (isNew)
+          view.graph.outside.push_back(typeOf(operand));
+        source.value = number->second;
       }
       node.sources.push_back(source);
     }

@@ -29,6 +29,8 @@ private:
   Value provideWeight(Operation *op, size_t result, int stage, const Sharding &sharding);
   Value arrive(Value value, int stage, const Sharding &sharding);
   Value reshard(Value value, int stage, const Sharding &to);
+  Value nearestForm(Value value, int stage, const Sharding &to);
+  Value record(Value value, Value here, Value made, int stage, const Sharding &sharding);
   Value transfer(Value value, int stage, const Sharding &to);
   void convert(Operation *op);
   std::string uniqueName(StringRef base, StringRef what);
@@ -36,6 +38,7 @@ private:
   OpBuilder builder;
   std::vector<Grid> grids;
   std::map<Key, Value> available;
+  std::map<std::pair<void *, int>, std::vector<Value>> formsOf; // of a value in a stage, as they were made
   std::map<std::pair<void *, int>, Value> transferred;
   std::map<std::string, int> used;
 };
@@ -160,6 +163,39 @@ Value InsertReshards::reshard(Value value, int stage, const Sharding &to) {
   return value;
 }
 
+/// Communications on a path, and what they move: a measure that needs no cluster.
+static std::pair<int, double> effortOf(const std::vector<ReshardStep> &path, DataType type, const Grid &grid) {
+  std::pair<int, double> effort(0, 0.0);
+  for (const ReshardStep &step : path) {
+    if (step.kind == plan::StepKind::Copy)
+      continue;
+    ++effort.first;
+    double members = 1, bytes = bytesPerRank(step, type, grid);
+    for (int axis : step.axes)
+      members *= double(grid.axisSizes[size_t(axis)]);
+    bool isGather = step.kind == plan::StepKind::AllGather;
+    effort.second += (step.kind == plan::StepKind::AllReduce ? 2 : 1) * bytes * (isGather ? members - 1 : 1 - 1 / members);
+  }
+  return effort;
+}
+
+/// Of the value itself and its forms made so far in this stage, the one from which `to` is made with least effort: a
+/// partial result is combined once, whatever its readers do with it then.
+Value InsertReshards::nearestForm(Value value, int stage, const Sharding &to) {
+  const Grid &grid = grids[size_t(stage)];
+  DataType type = typeOf(value).type;
+  Value nearest = value;
+  std::pair<int, double> least = effortOf(reshardPath(shardingOf(value), to, grid), type, grid);
+  for (Value form : formsOf[{value.getAsOpaquePointer(), stage}]) {
+    std::pair<int, double> effort = effortOf(reshardPath(shardingOf(form), to, grid), type, grid);
+    if (effort < least) {
+      least = effort;
+      nearest = form;
+    }
+  }
+  return nearest;
+}
+
 Value InsertReshards::transfer(Value value, int stage, const Sharding &to) {
   auto [it, isNew] = transferred.try_emplace({value.getAsOpaquePointer(), stage}, Value());
   if (!isNew)
@@ -171,7 +207,9 @@ Value InsertReshards::transfer(Value value, int stage, const Sharding &to) {
   // Sent as soon as it is there, not where it is read: the source stage must not finish first.
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfter(value.getDefiningOp());
-  Value sent = arrive(value, source, whole);
+  auto known = available.find({value.getAsOpaquePointer(), source, whole.str()});
+  Value sent = known != available.end() ? known->second
+                                        : record(value, value, reshard(value, source, whole), source, whole);
   builder.setInsertionPointAfter(sent.getDefiningOp());
   Operation *op = createOp(builder, "transfer",
                            uniqueName(nameOf(value.getDefiningOp()), "to_stage_" + std::to_string(stage)), sent,
@@ -190,7 +228,18 @@ Value InsertReshards::arrive(Value value, int stage, const Sharding &sharding) {
     return it->second;
   // What is sent to a stage once must serve all its readers, so it is the whole value.
   Value here = stageOf(value.getDefiningOp()) == stage ? value : transfer(value, stage, sharding.covering());
-  return available[key] = reshard(here, stage, sharding);
+  return record(value, here, reshard(nearestForm(here, stage, sharding), stage, sharding), stage, sharding);
+}
+
+/// Remembers `made`, and what the path from `here` to it passes by, for later readers of `value`.
+Value InsertReshards::record(Value value, Value here, Value made, int stage, const Sharding &sharding) {
+  std::vector<Value> &forms = formsOf[{here.getAsOpaquePointer(), stage}];
+  for (Value form = made; form != here; form = form.getDefiningOp()->getOperand(0)) {
+    available.try_emplace({value.getAsOpaquePointer(), stage, shardingOf(form).str()}, form);
+    if (!llvm::is_contained(forms, form))
+      forms.push_back(form);
+  }
+  return available[{value.getAsOpaquePointer(), stage, sharding.str()}] = made;
 }
 
 void InsertReshards::convert(Operation *op) {

@@ -32,6 +32,8 @@ std::string decisionsJson(const Graph &graph, const Decision &decision, const st
   Json candidates = Json::array();
   for (const ConsideredPlan &plan : considered) {
     Json candidate = {{"strategy", plan.strategy}};
+    if (plan.predictedSeconds > 0)
+      candidate["predicted_seconds"] = plan.predictedSeconds;
     if (plan.seconds > 0)
       candidate["seconds"] = plan.seconds;
     candidate["fits"] = plan.fits;

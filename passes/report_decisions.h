@@ -12,7 +12,8 @@ namespace ampc {
 
 struct ConsideredPlan {
   std::string strategy;
-  double seconds = 0; // simulated; 0: not simulated
+  double predictedSeconds = 0; // by the search
+  double seconds = 0;          // simulated; 0: not simulated
   bool fits = true;   // into the memory of the devices
 };
 

@@ -1,294 +1,286 @@
-// Candidates are the factorisations of the device count into pipeline stages x one or two grid axes; for each the
-// choice problem over all operators is solved by passes/search.
+// The candidates: for every layout worth a look the choice problem is built, solved by passes/search, and its grid
+// brought to the fewest axes that say the same.
 #include "passes/strategy.h"
 
 #include "cost_model/collective.h"
-#include "passes/choices.h"
-#include "passes/reshard.h"
+#include "passes/choice_problem.h"
+#include "passes/forced_choices.h"
+#include "passes/layouts.h"
+#include "passes/plan_memory.h"
 #include "passes/search/solve.h"
+#include "passes/simplify_grid.h"
+#include "passes/stage_cuts.h"
 
 #include <algorithm>
-#include <map>
+#include <atomic>
 #include <random>
+#include <thread>
 
 namespace ampc {
 
 namespace {
 
-constexpr double secondsToUnits = 1e12; // search counts picoseconds
+/// More layouts of the same number of stages than this are not solved.
+constexpr size_t maxGrids = 10, maxGridsOfPipeline = 3;
 
-struct Layout {
-  int stages = 1;
-  std::vector<int64_t> axisSizes;
-  std::string str() const {
-    std::string text = stages > 1 ? "pipeline " + std::to_string(stages) : "";
-    for (int64_t size : axisSizes)
-      text += (text.empty() ? "grid " : " x ") + std::to_string(size);
-    return text.empty() ? "one device" : text;
-  }
-};
-
-/// Builds and solves the choice problem of one layout.
-class LayoutProblem {
+class Planner {
 public:
-  LayoutProblem(const Graph &graph, const cost::Cluster &cluster, const StrategyOptions &options, Layout layout)
-      : graph(graph), cluster(cluster), options(options), layout(std::move(layout)) {
-    grid.axisSizes = this->layout.axisSizes;
+  Planner(const Graph &graph, const cost::Cluster &cluster, const StrategyOptions &options)
+      : graph(graph), cluster(cluster), options(options), kinds(kindsOf(graph)), lifetimes(lifetimesOf(graph)) {
+    std::vector<int64_t> bytes = unsplitBytes(graph, lifetimes);
+    int64_t peakBytes = bytes.empty() ? 0 : *std::max_element(bytes.begin(), bytes.end());
+    // In a pipeline that has several requests in flight each has its own activations.
+    int slots = options.objective == Objective::Throughput ? options.devices : 1;
+    isTight = options.memoryLimitBytes > 0 && peakBytes * slots > options.memoryLimitBytes;
   }
 
-  std::optional<Decision> solve(std::mt19937_64 *random, std::string &why);
+  std::vector<Decision> search(std::optional<Shortage> &shortage);
+  Decision random();
 
 private:
-  void cutStages(std::mt19937_64 *random);
-  bool allowed(const GraphOp &op, const Choice &choice) const;
-  void enumerate();
-  void addEdges(search::Problem &problem);
-  double edgeSeconds(const Sharding &from, const Sharding &to, DataType type, bool crossesStages);
+  struct Result {
+    std::vector<Decision> decisions;
+    std::optional<Shortage> shortage;
+  };
+
+  std::vector<Layout> layouts() const;
+  Result solve(const Layout &layout) const;
+  Decision decisionOf(const ChoiceProblem &choices, const std::vector<int> &stageOf, const Grid &grid,
+                      const search::Problem &problem, const search::Solution &solution) const;
+  std::vector<int> limitMemory(const ChoiceProblem &choices, const std::vector<int> &stageOf,
+                               search::Problem &problem) const;
+  int devicesThatMayFit() const;
+  std::vector<int> cut(const ChoiceProblem &choices, int stages) const;
+  void priceStages(const ChoiceProblem &choices, const search::Problem &problem, const search::Solution &solution,
+                   Decision &decision) const;
+  int slotsOf(int stages) const { return options.objective == Objective::Throughput ? stages : 1; }
 
   const Graph &graph;
   const cost::Cluster &cluster;
   const StrategyOptions &options;
-  Layout layout;
-  Grid grid;
-  std::vector<int> stageOf;
-  std::vector<std::vector<Choice>> choices;
-  std::map<std::string, double> edgeCache;
+  OpKinds kinds;
+  ValueLifetimes lifetimes;
+  bool isTight = false; // memory can decide anything
 };
 
 } // namespace
 
-/// Contiguous cuts in topological order that balance compute time (or, at random, anywhere).
-void LayoutProblem::cutStages(std::mt19937_64 *random) {
-  size_t count = graph.ops.size();
-  stageOf.assign(count, 0);
-  if (layout.stages == 1)
-    return;
-  Grid one;
-  std::vector<double> weight(count);
-  double total = 1e-30;
-  for (size_t k = 0; k < count; ++k) {
-    Choice whole = enumerateChoices(graph.ops[k], one, cluster.devices[0])[0];
-    // Under a memory limit what must be balanced is weights.
-    weight[k] = options.weightLimitBytes ? double(whole.weightBytes) + 1 : whole.seconds + 1e-12;
-    if (random)
-      weight[k] = std::uniform_real_distribution<double>(0, 1)(*random);
-    if (graph.ops[k].isView || graph.ops[k].isOutput)
-      weight[k] = 0;
-    total += weight[k];
+std::vector<Layout> Planner::layouts() const {
+  int devices = options.devices;
+  switch (options.strategy) {
+  case Strategy::Data:
+    return allLayouts(devices, 1, 1, 1);
+  case Strategy::Tensor:
+    return allLayouts(devices, 1, 1, 2);
+  case Strategy::Pipeline:
+    return allLayouts(devices, devices, devices, 1);
+  default:
+    break;
   }
-  // Stages are counted where work is: views and outputs stay with what they read, so that no stage is without work.
-  double sum = 0;
-  int last = -1;
-  for (size_t k = 0; k < count; ++k) {
-    if (!graph.ops[k].isView && !graph.ops[k].isOutput)
-      last = std::min({layout.stages - 1, int((sum + weight[k] / 2) / total * layout.stages), last + 1});
-    stageOf[k] = std::max(last, 0);
-    sum += weight[k];
-  }
-}
-
-static bool splitsWeight(const GraphOp &op, const Choice &choice) {
-  for (size_t k = 0; k < op.sources.size(); ++k)
-    if (op.sources[k].op < 0 && op.sources[k].isWeight && !choice.operands[k].isReplicated())
-      return true;
-  return false;
-}
-
-static bool splitsReduction(const GraphOp &op, const Choice &choice) {
-  for (size_t l = 0; l < choice.loopAxes.size(); ++l)
-    if (!choice.loopAxes[l].empty() && op.rule.loops[l].kind == LoopKind::Reduce)
-      return true;
-  return false;
-}
-
-/// Forced strategies restrict choices: data parallelism replicates weights, tensor parallelism splits them.
-bool LayoutProblem::allowed(const GraphOp &op, const Choice &choice) const {
-  if (options.strategy == Strategy::Data)
-    return !splitsWeight(op, choice) && !splitsReduction(op, choice);
-  return true;
-}
-
-void LayoutProblem::enumerate() {
-  choices.clear();
-  for (const GraphOp &op : graph.ops) {
-    std::vector<Choice> all = enumerateChoices(op, grid, cluster.devices[0]), kept;
-    for (Choice &choice : all)
-      if (allowed(op, choice))
-        kept.push_back(choice);
-    // Data and tensor parallelism mean that products are split wherever a loop allows it.
-    if (op.isProduct && (options.strategy == Strategy::Data || options.strategy == Strategy::Tensor)) {
-      std::vector<Choice> split;
-      for (const Choice &choice : kept)
-        if (options.strategy == Strategy::Data ? choice.seconds < kept[0].seconds : splitsWeight(op, choice))
-          split.push_back(choice);
-      if (!split.empty())
-        kept = std::move(split);
-    }
-    choices.push_back(std::move(kept));
-  }
-}
-
-double LayoutProblem::edgeSeconds(const Sharding &from, const Sharding &to, DataType type, bool crossesStages) {
-  std::string key = from.str() + ">" + to.str() + ">" + std::string(name(type)) + (crossesStages ? "*" : "");
-  for (int64_t extent : from.globalShape())
-    key += "," + std::to_string(extent);
-  auto [it, isNew] = edgeCache.try_emplace(key, 0.0);
-  if (!isNew)
-    return it->second;
-  double seconds = 0;
-  if (!crossesStages) {
-    seconds = reshardSeconds(from, to, type, grid, 0, cluster);
-  } else {
-    Sharding sent = from;
-    sent.partialAxes.clear();
-    sent.partialKind = Reduction::None;
-    seconds = reshardSeconds(from, sent, type, grid, 0, cluster);
-    std::vector<int64_t> first(grid.axisSizes.size(), 0);
-    double bytes = double(sizeBytes(type, numElements(to.localShape(grid, first))));
-    cost::PairBytes pair{0, uint32_t(std::min<int64_t>(grid.numDevices(), cluster.numDevices() - 1)), bytes};
-    seconds += cost::exchangeSeconds({&pair, 1}, cluster);
-  }
-  return it->second = seconds;
-}
-
-void LayoutProblem::addEdges(search::Problem &problem) {
-  std::map<std::string, uint32_t> shared;
-  for (size_t v = 0; v < graph.ops.size(); ++v) {
-    const GraphOp &op = graph.ops[v];
-    for (size_t k = 0; k < op.sources.size(); ++k) {
-      int u = op.sources[k].op, r = op.sources[k].result;
-      if (u < 0)
-        continue;
-      bool crosses = stageOf[u] != stageOf[v];
-      std::string key = crosses ? "*" : "";
-      for (const Choice &from : choices[u])
-        key += from.results[r].str() + ";";
-      for (int64_t extent : op.operands[k].shape)
-        key += std::to_string(extent) + ",";
-      for (const Choice &to : choices[v])
-        key += to.operands[k].str() + ";";
-      key += op.isOutput ? "out" : std::string(name(op.operands[k].type));
-      auto [it, isNew] = shared.try_emplace(key, uint32_t(problem.matrices.size()));
-      if (isNew) {
-        std::vector<search::Cost> matrix;
-        for (const Choice &from : choices[u])
-          for (const Choice &to : choices[v]) {
-            Sharding target = to.operands[k];
-            // An output is written from wherever its elements are: only partial results must be combined.
-            if (op.isOutput) {
-              target = from.results[r];
-              target.partialAxes.clear();
-              target.partialKind = Reduction::None;
-            }
-            double seconds = edgeSeconds(from.results[r], target, op.operands[k].type, crosses);
-            matrix.push_back(search::Cost(seconds * secondsToUnits));
-          }
-        problem.matrices.push_back(std::move(matrix));
-      }
-      problem.edges.push_back({uint32_t(u), uint32_t(v), it->second});
-    }
-  }
-}
-
-std::optional<Decision> LayoutProblem::solve(std::mt19937_64 *random, std::string &why) {
-  cutStages(random);
-  enumerate();
-  Decision decision;
-  int numStages = graph.ops.empty() ? 1 : stageOf.back() + 1;
-  // Fewer operators than stages: the devices left over repeat the last stage's work.
-  decision.grids.assign(numStages, grid);
-  if (numStages < layout.stages && random)
-    decision.grids.back().axisSizes.push_back(layout.stages - numStages + 1);
-  decision.strategy = layout.str();
-  std::vector<int32_t> chosen(graph.ops.size(), 0);
-  if (random) {
-    for (size_t k = 0; k < chosen.size(); ++k)
-      chosen[k] = int32_t((*random)() % choices[k].size());
-  } else {
-    search::Problem problem;
-    problem.name = decision.strategy;
-    for (size_t k = 0; k < graph.ops.size(); ++k) {
-      search::Node node;
-      for (const Choice &choice : choices[k]) {
-        node.costs.push_back(search::Cost(choice.seconds * secondsToUnits));
-        node.memoryBytes.push_back(options.weightLimitBytes ? choice.weightBytes : 0);
-      }
-      node.live = {stageOf[k], stageOf[k] + 1}; // weights of a stage are live together
-      problem.nodes.push_back(std::move(node));
-    }
-    addEdges(problem);
-    if (options.weightLimitBytes)
-      problem.memoryLimitBytes = int64_t(options.weightLimitBytes);
-    search::SolveOptions solveOptions;
-    solveOptions.timeLimitSeconds = options.timeLimitSeconds;
-    search::Solution solution = search::solve(problem, solveOptions);
-    if (!solution.feasible) {
-      why = decision.strategy + ": " + solution.reason;
-      return std::nullopt;
-    }
-    chosen = solution.choice;
-    decision.predictedSeconds = double(solution.cost) / secondsToUnits;
-    decision.boundSeconds = double(solution.bound) / secondsToUnits;
-  }
-  for (size_t k = 0; k < graph.ops.size(); ++k)
-    decision.ops.push_back({stageOf[k], choices[k][chosen[k]].loopAxes});
-  return decision;
-}
-
-/// Factorisations into stages x one or two axes (the larger axis first).
-static std::vector<Layout> layoutsOf(int devices, const StrategyOptions &options) {
-  std::vector<Layout> layouts;
-  for (int stages = 1; stages <= devices; ++stages) {
-    if (devices % stages)
-      continue;
-    if (stages > 1 && (options.strategy == Strategy::Data || options.strategy == Strategy::Tensor))
-      continue;
-    if (stages < devices && options.strategy == Strategy::Pipeline)
-      continue;
-    int rest = devices / stages;
-    if (rest == 1) {
-      layouts.push_back({stages, {}});
-      continue;
-    }
-    layouts.push_back({stages, {rest}});
-    if (options.strategy == Strategy::Data)
-      continue;
-    for (int a = 2; a * a <= rest; ++a)
-      if (rest % a == 0)
-        layouts.push_back({stages, {rest / a, a}});
-  }
+  std::vector<Layout> layouts = finestLayouts(devices, 1, cluster, maxGrids);
+  // Coarser grids contain nothing new, but are solved in no time and give the simulation plans to choose from that the
+  // search's prices cannot tell apart.
+  for (Layout &layout : allLayouts(devices, 1, 1, 2))
+    if (std::find(layouts.begin(), layouts.end(), layout) == layouts.end())
+      layouts.push_back(std::move(layout));
+  // One request passes the stages of a pipeline one after the other: they pay when several are in flight, or where one
+  // stage does not fit.
+  if (isTight || options.objective == Objective::Throughput)
+    for (int stages : divisorsOf(devices))
+      if (stages > 1)
+        for (Layout &layout : finestLayouts(devices, stages, cluster, maxGridsOfPipeline))
+          layouts.push_back(std::move(layout));
   return layouts;
 }
 
-std::vector<Decision> findDecisions(const Graph &graph, const cost::Cluster &cluster, const StrategyOptions &options,
-                                    std::string &why) {
-  std::vector<Decision> decisions;
-  if (options.strategy == Strategy::Random) {
-    std::mt19937_64 random(options.seed * 0x9e3779b97f4a7c15ull + uint64_t(options.devices));
-    std::vector<Layout> layouts = layoutsOf(options.devices, options);
-    Layout layout = layouts[random() % layouts.size()];
-    if (std::optional<Decision> decision = LayoutProblem(graph, cluster, options, layout).solve(&random, why))
-      decisions.push_back(std::move(*decision));
-    return decisions;
+/// Cuts by what every operator costs at least on this grid.
+std::vector<int> Planner::cut(const ChoiceProblem &choices, int stages) const {
+  size_t count = graph.ops.size();
+  StageCosts costs;
+  std::vector<int64_t> change(count + 1, 0);
+  cost::PairBytes pair{0, uint32_t(cluster.numDevices() - 1), 0};
+  for (size_t k = 0; k < count; ++k) {
+    const std::vector<Choice> &own = choices.choicesOf(k).choices;
+    auto least = [&](auto member) {
+      auto value = own[0].*member;
+      for (const Choice &choice : own)
+        value = std::min(value, choice.*member);
+      return value;
+    };
+    costs.seconds.push_back(least(&Choice::seconds));
+    costs.weightBytes.push_back(least(&Choice::weightBytes));
+    int64_t resultBytes = least(&Choice::resultBytes);
+    pair.bytes = double(resultBytes);
+    costs.transferSeconds.push_back(cost::exchangeSeconds({&pair, 1}, cluster));
+    if (lifetimes.hasBuffer[k]) {
+      change[k] += resultBytes;
+      change[size_t(lifetimes.lastReader[k]) + 1] -= resultBytes;
+    }
   }
-  std::vector<int> counts = {options.devices};
+  int64_t live = 0;
+  for (size_t k = 0; k < count; ++k) {
+    live += change[k];
+    costs.liveBytes.push_back(live * slotsOf(stages));
+  }
+  return bestStages(graph, lifetimes, costs, stages, isTight ? options.memoryLimitBytes : 0);
+}
+
+/// What the stages of a solution cost, and what that means for the objective.
+void Planner::priceStages(const ChoiceProblem &choices, const search::Problem &problem,
+                          const search::Solution &solution, Decision &decision) const {
+  std::vector<double> &seconds = decision.stageSeconds;
+  seconds.assign(decision.grids.size(), 0);
+  for (size_t n = 0; n < choices.nodeStages().size(); ++n)
+    seconds[size_t(choices.nodeStages()[n])] += double(problem.nodes[n].costs[size_t(solution.choice[n])]) / unitsPerSecond;
+  for (size_t e = 0; e < choices.edgeStages().size(); ++e) {
+    const search::Edge &edge = problem.edges[e];
+    size_t columns = problem.nodes[edge.v].costs.size();
+    double cost = double(problem.matrices[edge.matrix][size_t(solution.choice[edge.u]) * columns +
+                                                       size_t(solution.choice[edge.v])]) / unitsPerSecond;
+    auto [stage, crosses] = choices.edgeStages()[e];
+    seconds[size_t(stage)] += cost;
+    if (crosses) // the sender takes part as long
+      seconds[size_t(choices.nodeStages()[edge.u])] += cost;
+  }
+  decision.costSeconds = decision.predictedSeconds = double(solution.cost) / unitsPerSecond;
+  decision.boundSeconds = double(solution.bound) / unitsPerSecond;
+  if (options.objective == Objective::Throughput)
+    decision.predictedSeconds = std::max(*std::max_element(seconds.begin(), seconds.end()),
+                                         decision.costSeconds / double(seconds.size()));
+}
+
+Decision Planner::decisionOf(const ChoiceProblem &choices, const std::vector<int> &stageOf, const Grid &grid,
+                             const search::Problem &problem, const search::Solution &solution) const {
+  Decision decision;
+  decision.grids.assign(size_t(numStagesOf(stageOf)), grid);
+  priceStages(choices, problem, solution, decision);
+  for (size_t k = 0; k < graph.ops.size(); ++k)
+    decision.ops.push_back({stageOf[k], choices.choicesOf(k).choices[size_t(solution.choice[k])].loopAxes});
   if (options.strategy == Strategy::Auto)
-    for (int count = options.devices - 1; count >= 1; --count)
-      if (count == 1 || options.devices % count == 0)
-        counts.push_back(count);
-  std::vector<Layout> layouts;
-  for (int count : counts)
-    for (Layout &layout : layoutsOf(count, options))
-      layouts.push_back(std::move(layout));
-  StrategyOptions share = options; // of the time limit
-  share.timeLimitSeconds /= double(layouts.size());
-  for (const Layout &layout : layouts)
-    if (std::optional<Decision> decision = LayoutProblem(graph, cluster, share, layout).solve(nullptr, why))
-      decisions.push_back(std::move(*decision));
+    simplifyGrid(decision);
+  decision.strategy = layoutText(int(decision.grids.size()), decision.grids[0].axisSizes);
+  return decision;
+}
+
+/// The best plan of a layout and, where memory can decide, the best one that fits.
+Planner::Result Planner::solve(const Layout &layout) const {
+  Result result;
+  Grid grid{layout.axisSizes};
+  ChoiceProblem choices(graph, kinds, grid, cluster, forcedChoices(options.strategy));
+  std::vector<int> stageOf = cut(choices, layout.stages);
+  search::Problem problem = choices.build(stageOf);
+  problem.name = layoutText(layout.stages, layout.axisSizes);
+  search::SolveOptions solveOptions;
+  solveOptions.timeLimitSeconds = options.timeLimitSeconds;
+  search::Solution solution = search::solve(problem, solveOptions);
+  if (solution.feasible)
+    result.decisions.push_back(decisionOf(choices, stageOf, grid, problem, solution));
+  if (isTight) {
+    std::vector<int> ownerOf = limitMemory(choices, stageOf, problem);
+    // The plan found without a limit stays a candidate: a device may need less than the search assumes of it, since
+    // weights that it can read in place take no memory of its own.
+    solution = search::solve(problem, solveOptions);
+    if (solution.feasible) {
+      result.decisions.push_back(decisionOf(choices, stageOf, grid, problem, solution));
+      result.decisions.back().isLimited = true;
+    } else {
+      LeastMemory least = leastMemory(problem, ownerOf, graph.ops.size());
+      Shortage &shortage = result.shortage.emplace();
+      shortage.neededBytes = least.bytes;
+      shortage.isProven = solution.status == search::Status::Infeasible;
+      shortage.operation = least.op < 0 ? "" : graph.ops[size_t(least.op)].name;
+      for (size_t k = 0; k < std::min<size_t>(least.owners.size(), 3); ++k)
+        shortage.holders += (k ? ", " : "") + graph.ops[size_t(least.owners[k])].name;
+    }
+  }
+  return result;
+}
+
+std::vector<int> Planner::limitMemory(const ChoiceProblem &choices, const std::vector<int> &stageOf,
+                                      search::Problem &problem) const {
+  MemoryOptions memory{options.memoryLimitBytes, slotsOf(numStagesOf(stageOf))};
+  return addMemory(graph, choices, lifetimes, stageOf, memory, problem);
+}
+
+/// The fewest devices, doubling their number, whose smallest shards together may fit.
+int Planner::devicesThatMayFit() const {
+  for (int devices = options.devices * 2; devices <= int(cost::maxDevices); devices *= 2)
+    for (const Layout &layout : finestLayouts(devices, 1, cluster, 1)) {
+      ChoiceProblem choices(graph, kinds, {layout.axisSizes}, cluster, nullptr);
+      std::vector<int> stageOf(graph.ops.size(), 0);
+      search::Problem problem = choices.build(stageOf);
+      std::vector<int> ownerOf = limitMemory(choices, stageOf, problem);
+      if (leastMemory(problem, ownerOf, graph.ops.size()).bytes <= options.memoryLimitBytes)
+        return devices;
+      if (devices >= options.devices * 16) // larger problems take longer than the answer is worth
+        return 0;
+    }
+  return 0;
+}
+
+std::vector<Decision> Planner::search(std::optional<Shortage> &shortage) {
+  std::vector<Layout> wanted = layouts();
+  std::vector<Result> results(wanted.size());
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    for (size_t k = next++; k < wanted.size(); k = next++)
+      results[k] = solve(wanted[k]);
+  };
+  std::vector<std::thread> threads;
+  for (int extra = 1; extra < std::min<int>(options.threads, int(wanted.size())); ++extra)
+    threads.emplace_back(work);
+  work();
+  for (std::thread &thread : threads)
+    thread.join();
+  std::vector<Decision> decisions;
+  for (Result &result : results) {
+    if (result.shortage && (!shortage || result.shortage->neededBytes < shortage->neededBytes))
+      shortage = result.shortage;
+    for (Decision &decision : result.decisions)
+      if (auto same = std::find_if(decisions.begin(), decisions.end(),
+                                   [&](const Decision &other) { return other.isSamePlan(decision); });
+          same == decisions.end())
+        decisions.push_back(std::move(decision));
+      else
+        same->isLimited |= decision.isLimited;
+  }
   std::stable_sort(decisions.begin(), decisions.end(), [](const Decision &a, const Decision &b) {
     return a.predictedSeconds < b.predictedSeconds;
   });
+  bool isAnyLimited = std::any_of(decisions.begin(), decisions.end(), [](const Decision &d) { return d.isLimited; });
+  if (shortage && !isAnyLimited)
+    shortage->devices = devicesThatMayFit();
   return decisions;
+}
+
+/// Any legal plan that uses all devices.
+Decision Planner::random() {
+  std::mt19937_64 random(options.seed * 0x9e3779b97f4a7c15ull + uint64_t(options.devices));
+  std::vector<Layout> all = allLayouts(options.devices, 1, options.devices, 2);
+  Layout layout = all[random() % all.size()];
+  Grid grid{layout.axisSizes};
+  ChoiceProblem choices(graph, kinds, grid, cluster, nullptr);
+  std::vector<int> stageOf = randomStages(graph, layout.stages, random);
+  Decision decision;
+  int numStages = numStagesOf(stageOf);
+  // Fewer operators than stages: the devices left over repeat the last stage's work.
+  decision.grids.assign(size_t(numStages), grid);
+  if (numStages < layout.stages)
+    decision.grids.back().axisSizes.push_back(layout.stages - numStages + 1);
+  decision.strategy = layoutText(layout.stages, layout.axisSizes);
+  for (size_t k = 0; k < graph.ops.size(); ++k) {
+    const std::vector<Choice> &own = choices.choicesOf(k).choices;
+    decision.ops.push_back({stageOf[k], own[random() % own.size()].loopAxes});
+  }
+  return decision;
+}
+
+std::vector<Decision> findDecisions(const Graph &graph, const cost::Cluster &cluster, const StrategyOptions &options,
+                                    std::optional<Shortage> &shortage) {
+  Planner planner(graph, cluster, options);
+  if (options.strategy == Strategy::Random)
+    return {planner.random()};
+  return planner.search(shortage);
 }
 
 } // namespace ampc

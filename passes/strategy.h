@@ -5,6 +5,8 @@
 #include "passes/compile.h"
 #include "passes/decision.h"
 
+#include <optional>
+
 namespace ampc {
 
 struct StrategyOptions {
@@ -12,13 +14,24 @@ struct StrategyOptions {
   Strategy strategy = Strategy::Auto;
   uint64_t seed = 0;
   Objective objective = Objective::Latency;
-  uint64_t weightLimitBytes = 0; // per device; 0 = none
+  int64_t memoryLimitBytes = 0; // per device; 0 = none
   double timeLimitSeconds = 0;   // of the whole search; 0 = none, and the result depends on the problem alone
+  int threads = 1;               // the result does not depend on it
 };
 
-/// Candidate decisions, best first by the search's own estimate. The caller simulates them and takes the best.
-/// Empty only if no decision keeps the weights within the limit; `why` then says what is missing.
+/// Why a layout has no plan that fits.
+struct Shortage {
+  int64_t neededBytes = 0; // per device, at least
+  std::string operation;   // while it is executed
+  std::string holders;     // names of the operators whose values and weights take most then
+  int devices = 0;         // so many might be enough, by the same estimate; 0: no number was found
+  bool isProven = false;   // else nothing was found with the effort, or in the time, that was allowed
+};
+
+/// Candidate decisions for a graph whose kernels are recorded (kernel_groups.h), best first by the search's own
+/// estimate; those that may not fit into the memory limit are among them. The caller simulates them and takes the best
+/// that fits. `shortage` is that of the layout that lacks least, if there is one for which no plan was found.
 std::vector<Decision> findDecisions(const Graph &graph, const cost::Cluster &cluster, const StrategyOptions &options,
-                                    std::string &why);
+                                    std::optional<Shortage> &shortage);
 
 } // namespace ampc

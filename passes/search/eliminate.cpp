@@ -1,6 +1,7 @@
 // See eliminate.h. The order (cheapest table first) is planned on sizes alone, then carried out; every table
 // that a node saw is kept to read its choice off afterwards.
 #include "eliminate.h"
+#include "min_plus.h"
 
 #include <algorithm>
 #include <queue>
@@ -139,19 +140,56 @@ private:
       for (size_t d = 0; d < dims; ++d)
         stride[d * count + f] = strideOf(factor, merged.scope[d]);
     }
-    merged.values.resize(size);
-    std::vector<int> at(dims, 0);
-    const int64_t *unary = &model.cost[size_t(model.first[size_t(u)])];
-    for (size_t entry = 0; entry < size; ++entry) {
-      int64_t best = kInfinity;
-      for (int i = 0; i < k; ++i) {
-        int64_t sum = unary[i];
-        for (size_t f = 0; f < count && sum < best; ++f)
-          sum = addClamped(sum, factors[size_t(mine[f])].values[size_t(offset[f] + own[f] * i)]);
-        best = std::min(best, sum);
+    merged.values.assign(size, kInfinity);
+    if (dims == 0) {
+      merged.values[0] = smallestSum(u, mine, own, offset);
+      return merged;
+    }
+    // Rows along the last node of the scope are added up as vectors: tables that have it are turned so that it runs
+    // fastest, the others add one number.
+    int last = merged.scope.back(), columns = model.choices(last);
+    std::vector<std::vector<int64_t>> turned(count);
+    std::vector<char> hasLast(count, 0);
+    for (size_t f = 0; f < count; ++f) {
+      hasLast[f] = stride[(dims - 1) * count + f] != 0;
+      if (hasLast[f] && stride[(dims - 1) * count + f] != 1) {
+        turned[f] = withLastFastest(factors[size_t(mine[f])], last);
+        Factor shape{factors[size_t(mine[f])].scope, {}};
+        std::erase(shape.scope, last);
+        shape.scope.push_back(last);
+        own[f] = strideOf(shape, u);
+        for (size_t d = 0; d < dims; ++d)
+          stride[d * count + f] = strideOf(shape, merged.scope[d]);
       }
-      merged.values[entry] = best;
-      for (size_t d = dims; d-- > 0;) {
+    }
+    std::vector<int> at(dims - 1, 0);
+    std::vector<int64_t> row(static_cast<size_t>(columns));
+    const int64_t *unary = &model.cost[size_t(model.first[size_t(u)])];
+    for (size_t entry = 0; entry < size; entry += size_t(columns)) {
+      int64_t *out = &merged.values[entry];
+      for (int i = 0; i < k; ++i) {
+        int64_t base = unary[i];
+        int vectors = 0;
+        const int64_t *only = nullptr;
+        for (size_t f = 0; f < count; ++f) {
+          const std::vector<int64_t> &values = turned[f].empty() ? factors[size_t(mine[f])].values : turned[f];
+          const int64_t *from = &values[size_t(offset[f] + own[f] * i)];
+          if (!hasLast[f]) {
+            base = addClamped(base, *from);
+          } else if (vectors++ == 0) {
+            only = from;
+          } else {
+            for (int j = 0; j < columns; ++j)
+              row[size_t(j)] = addClamped(only[j], from[j]);
+            only = row.data();
+          }
+        }
+        if (base >= kInfinity)
+          continue;
+        if (only)
+          lowerTo(base, only, columns, out);
+      }
+      for (size_t d = dims - 1; d-- > 0;) {
         bool wraps = ++at[d] == model.choices(merged.scope[d]);
         int64_t back = wraps ? model.choices(merged.scope[d]) - 1 : 0;
         for (size_t f = 0; f < count; ++f)
@@ -162,6 +200,30 @@ private:
       }
     }
     return merged;
+  }
+
+  int64_t smallestSum(int u, const std::vector<int> &mine, const std::vector<int64_t> &own,
+                      const std::vector<int64_t> &offset) const {
+    int64_t best = kInfinity;
+    for (int i = 0; i < model.choices(u); ++i) {
+      int64_t sum = model.cost[size_t(model.first[size_t(u)] + i)];
+      for (size_t f = 0; f < mine.size(); ++f)
+        sum = addClamped(sum, factors[size_t(mine[f])].values[size_t(offset[f] + own[f] * i)]);
+      best = std::min(best, sum);
+    }
+    return best;
+  }
+
+  /// The values of a table in the order that has `last` run fastest.
+  std::vector<int64_t> withLastFastest(const Factor &factor, int last) const {
+    size_t inner = size_t(strideOf(factor, last)), extent = size_t(model.choices(last));
+    size_t outer = factor.values.size() / (inner * extent);
+    std::vector<int64_t> values(factor.values.size());
+    for (size_t o = 0; o < outer; ++o)
+      for (size_t j = 0; j < extent; ++j)
+        for (size_t i = 0; i < inner; ++i)
+          values[(o * inner + i) * extent + j] = factor.values[(o * extent + j) * inner + i];
+    return values;
   }
 
   int bestOf(int u, const std::vector<int> &mine, const Assignment &choice) const {

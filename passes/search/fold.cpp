@@ -1,9 +1,11 @@
 // Exact elimination of nodes with at most two neighbours whose memory decides nothing (min-plus), with the
 // table that gives each its choice back.
+#include "min_plus.h"
 #include "work_graph.h"
 
 #include <algorithm>
 #include <deque>
+#include <map>
 
 namespace ampc::search {
 
@@ -12,7 +14,7 @@ namespace {
 /// Larger products of neighbours' choices are left to the search: the new matrix would cost more than it
 /// saves.
 constexpr int64_t kLargestFold = 1 << 16;
-constexpr int64_t kLargestFoldWork = 1 << 22;
+constexpr int64_t kLargestFoldWork = 1 << 25;
 
 class Folder {
 public:
@@ -81,7 +83,7 @@ private:
         cost[j] = addClamped(cost[j], graph.pairCost(edge, u, 0, int(j)));
     }
     graph.constant += graph.nodes[size_t(u)].cost[0];
-    graph.undo.push_back({Undo::Kind::Fold, u, {}, 1, {0}});
+    graph.undo.push_back({Undo::Kind::Fold, u, {}, 1, one(0)});
     remove(u, edges);
   }
 
@@ -89,14 +91,14 @@ private:
     const std::vector<int64_t> &cost = graph.nodes[size_t(u)].cost;
     size_t best = size_t(std::min_element(cost.begin(), cost.end()) - cost.begin());
     graph.constant += cost[best];
-    graph.undo.push_back({Undo::Kind::Fold, u, {}, 1, {int32_t(best)}});
+    graph.undo.push_back({Undo::Kind::Fold, u, {}, 1, one(int32_t(best))});
     remove(u, {});
   }
 
   void foldLeaf(int u, int e) {
     const WorkEdge edge = graph.edges[size_t(e)];
     int v = graph.other(edge, u);
-    Undo step{Undo::Kind::Fold, u, {v}, 1, {}};
+    std::vector<int32_t> choices;
     const std::vector<int64_t> &own = graph.nodes[size_t(u)].cost;
     std::vector<int64_t> &cost = graph.nodes[size_t(v)].cost;
     for (size_t j = 0; j < cost.size(); ++j) {
@@ -110,9 +112,10 @@ private:
         }
       }
       cost[j] = addClamped(cost[j], best);
-      step.choice.push_back(choice);
+      choices.push_back(choice);
     }
-    graph.undo.push_back(std::move(step));
+    graph.undo.push_back(
+        {Undo::Kind::Fold, u, {v}, 1, std::make_shared<const std::vector<int32_t>>(std::move(choices))});
     remove(u, {e});
   }
 
@@ -122,37 +125,62 @@ private:
     int64_t size = int64_t(graph.choices(v)) * graph.choices(w);
     if (size > kLargestFold || size * graph.choices(u) > kLargestFoldWork)
       return;
-    const std::vector<int64_t> &own = graph.nodes[size_t(u)].cost;
-    Undo step{Undo::Kind::Fold, u, {v, w}, graph.choices(w), {}};
-    std::vector<int64_t> values;
-    values.reserve(size_t(size));
-    std::vector<int64_t> partial(own.size());
-    for (int j = 0; j < graph.choices(v); ++j) {
-      for (size_t i = 0; i < own.size(); ++i)
-        partial[i] = addClamped(own[i], graph.pairCost(a, u, int(i), j));
-      for (int l = 0; l < graph.choices(w); ++l) {
-        int64_t best = kInfinity;
-        int32_t choice = 0;
-        for (size_t i = 0; i < own.size(); ++i) {
-          int64_t c = addClamped(partial[i], graph.pairCost(b, u, int(i), l));
-          if (c < best) {
-            best = c;
-            choice = int32_t(i);
-          }
-        }
-        values.push_back(best);
-        step.choice.push_back(choice);
-      }
-    }
-    graph.undo.push_back(std::move(step));
+    // Identical blocks of a graph fold alike: the same tables are multiplied once.
+    int cost = graph.pool.intern(1, graph.choices(u), graph.nodes[size_t(u)].cost);
+    auto [it, isNew] = products.try_emplace({cost, a.table, a.u == u, b.table, b.u == u});
+    if (isNew)
+      it->second = product(graph.nodes[size_t(u)].cost, {a.table, a.u != u}, {b.table, b.u == u});
+    graph.undo.push_back({Undo::Kind::Fold, u, {v, w}, graph.choices(w), it->second.choice});
     remove(u, {first, second});
-    graph.addEdge(v, w, std::move(values));
+    graph.addEdge(v, w, it->second.table);
+  }
+
+  static std::shared_ptr<const std::vector<int32_t>> one(int32_t choice) {
+    return std::make_shared<const std::vector<int32_t>>(1, choice);
+  }
+
+  struct Product {
+    int table = 0;
+    std::shared_ptr<const std::vector<int32_t>> choice;
+  };
+  struct Oriented {
+    int table;
+    bool asStored; // else transposed
+  };
+
+  std::vector<int64_t> oriented(Oriented which) const {
+    const TablePool::Entry &table = graph.pool[which.table];
+    if (which.asStored)
+      return table.values;
+    std::vector<int64_t> values(table.values.size());
+    for (int i = 0; i < table.rows; ++i)
+      for (int j = 0; j < table.columns; ++j)
+        values[size_t(j) * size_t(table.rows) + size_t(i)] = table.values[size_t(i) * size_t(table.columns) + size_t(j)];
+    return values;
+  }
+
+  /// a has a row per choice of the first neighbour and a column per own choice; b a row per own choice.
+  Product product(const std::vector<int64_t> &own, Oriented first, Oriented second) {
+    std::vector<int64_t> a = oriented(first), b = oriented(second), partial(own.size());
+    size_t rows = a.size() / own.size(), columns = b.size() / own.size();
+    std::vector<int64_t> values(rows * columns), at(columns);
+    std::vector<int32_t> choices;
+    choices.reserve(values.size());
+    for (size_t j = 0; j < rows; ++j) {
+      for (size_t i = 0; i < own.size(); ++i)
+        partial[i] = addClamped(own[i], a[j * own.size() + i]);
+      minPlusAt(partial.data(), b.data(), int(own.size()), int(columns), kInfinity, &values[j * columns], at.data());
+      choices.insert(choices.end(), at.begin(), at.end());
+    }
+    return {graph.pool.intern(int(rows), int(columns), std::move(values)),
+            std::make_shared<const std::vector<int32_t>>(std::move(choices))};
   }
 
   WorkGraph &graph;
   const std::vector<char> &memoryMatters;
   std::deque<int> queued;
   std::vector<char> isQueued;
+  std::map<std::tuple<int, int, bool, int, bool>, Product> products;
   Shrinkage result;
 };
 

@@ -27,6 +27,33 @@ void minPlus(const double *x, const double *rows, int count, int columns, double
 }
 
 AMPC_FOR_EACH_CPU
+void minPlusAt(const int64_t *x, const int64_t *rows, int count, int columns, int64_t most, int64_t *out, int64_t *at) {
+  for (int j = 0; j < columns; ++j) {
+    out[j] = most;
+    at[j] = 0;
+  }
+  for (int i = 0; i < count; ++i, rows += columns) {
+    int64_t base = x[i];
+    if (base >= most)
+      continue;
+    for (int j = 0; j < columns; ++j) {
+      int64_t sum = base + rows[j];
+      bool isLess = sum < out[j];
+      out[j] = isLess ? sum : out[j];
+      at[j] = isLess ? int64_t(i) : at[j];
+    }
+  }
+}
+
+AMPC_FOR_EACH_CPU
+void lowerTo(int64_t base, const int64_t *x, int count, int64_t *out) {
+  for (int j = 0; j < count; ++j) {
+    int64_t sum = base + x[j];
+    out[j] = sum < out[j] ? sum : out[j];
+  }
+}
+
+AMPC_FOR_EACH_CPU
 void addTo(double *x, const double *y, int count) {
   for (int i = 0; i < count; ++i)
     x[i] += y[i];

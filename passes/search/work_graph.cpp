@@ -163,7 +163,7 @@ void WorkGraph::narrow(const std::vector<std::vector<int32_t>> &kept) {
     }
     node.cost = std::move(cost);
     node.memory = std::move(memory);
-    undo.push_back({Undo::Kind::Narrow, int(u), {}, 1, kept[u]});
+    undo.push_back({Undo::Kind::Narrow, int(u), {}, 1, std::make_shared<const std::vector<int32_t>>(kept[u])});
   }
 }
 
@@ -190,7 +190,7 @@ void WorkGraph::restore(Assignment &choice) const {
     const Undo &step = undo[i];
     int &target = choice[size_t(step.node)];
     if (step.kind == Undo::Kind::Narrow) {
-      target = step.choice[size_t(target)];
+      target = (*step.choice)[size_t(target)];
       continue;
     }
     size_t index = 0;
@@ -198,7 +198,7 @@ void WorkGraph::restore(Assignment &choice) const {
       index = size_t(choice[size_t(step.neighbours[0])]);
     if (step.neighbours.size() > 1)
       index = index * size_t(step.secondChoices) + size_t(choice[size_t(step.neighbours[1])]);
-    target = step.choice[index];
+    target = (*step.choice)[index];
   }
 }
 

@@ -5,6 +5,7 @@
 #include "model.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -49,8 +50,8 @@ struct Undo {
   /// Fold: the neighbours (0, 1 or 2) whose choices decide. Narrow: unused.
   std::vector<int> neighbours;
   int secondChoices = 1;
-  /// Fold: best choice per (first, second) neighbour choice. Narrow: old index per new index.
-  std::vector<int32_t> choice;
+  /// Fold: best choice per (first, second) neighbour choice. Narrow: old index per new index. Equal folds share it.
+  std::shared_ptr<const std::vector<int32_t>> choice;
 };
 
 class WorkGraph {

@@ -1,0 +1,70 @@
+// Reads kernels and their work off the plan of one device.
+#include "passes/kernel_groups.h"
+
+#include "cost_model/work.h"
+
+#include <unordered_map>
+
+using namespace mlir;
+
+namespace ampc {
+
+KernelNodes kernelNodesOf(ModuleOp kernelized) {
+  KernelNodes kernels;
+  kernelized.walk([&](Operation *op) {
+    auto atLoad = op->getAttrOfType<BoolAttr>("at_load");
+    if (op->getName().getStringRef() != "ampc.kernel" || (atLoad && atLoad.getValue()))
+      return;
+    std::vector<std::string> nodes;
+    for (Attribute node : op->getAttrOfType<ArrayAttr>("nodes"))
+      nodes.push_back(cast<StringAttr>(node).getValue().str());
+    kernels.push_back({nameOf(op).str(), std::move(nodes)});
+  });
+  return kernels;
+}
+
+static double bytesOf(const GraphOp &op) {
+  double bytes = 0;
+  for (const TensorType &type : op.operands)
+    bytes += double(type.sizeBytes());
+  for (const TensorType &type : op.results)
+    bytes += double(type.sizeBytes());
+  return bytes;
+}
+
+void recordKernels(const KernelNodes &kernels, const plan::Plan &plan, Graph &graph) {
+  std::unordered_map<std::string, const plan::Step *> steps;
+  for (const plan::Program &program : plan.programs)
+    if (program.role != plan::ProgramRole::Init)
+      for (const plan::Step &step : program.steps)
+        if (step.kind == plan::StepKind::Launch)
+          steps.emplace(step.name, &step);
+  std::unordered_map<std::string, int> numbers;
+  for (size_t k = 0; k < graph.ops.size(); ++k)
+    numbers.emplace(graph.ops[k].name, int(k));
+  for (size_t number = 0; number < kernels.size(); ++number) {
+    auto step = steps.find(kernels[number].first);
+    if (step == steps.end())
+      continue;
+    const plan::Kernel &kernel = plan.kernels[step->second->kernel];
+    std::vector<GraphOp *> members;
+    bool hasProduct = false;
+    double bytes = 0;
+    for (const std::string &node : kernels[number].second)
+      if (auto it = numbers.find(node); it != numbers.end()) {
+        members.push_back(&graph.ops[size_t(it->second)]);
+        hasProduct |= members.back()->isProduct;
+        bytes += bytesOf(*members.back());
+      }
+    for (GraphOp *op : members) {
+      op->kernel.number = int(number);
+      op->kernel.work = cost::workOf(*step->second, kernel);
+      // What follows a product in its kernel costs next to nothing there.
+      op->kernel.share = hasProduct ? (op->isProduct ? 1.0 : 0.0) : bytes > 0 ? bytesOf(*op) / bytes : 1.0;
+      if (kernel.kind == plan::KernelKind::Library)
+        op->kernel.librarySymbol = kernel.symbol;
+    }
+  }
+}
+
+} // namespace ampc
