@@ -26,6 +26,7 @@ struct Case {
   std::string name;
   std::vector<std::string> arguments, results; // tensor types
   std::string body;
+  std::string orders = {}; // in memory, of arguments and results
 };
 
 int64_t bytesOf(const std::string &type) { // "tensor<4x128xf32>"
@@ -159,6 +160,21 @@ std::vector<Case> cases() {
                      op("1", "conv", "%0, %w", d + ", " + w, d, list("pads", "1, 1, 1, 1")) +
                      op("3", "add", "%1, %a2", d + ", " + bias, d) + op("4", "relu", "%3", d, d) +
                      op("2", "transpose", "%4", d, dl, toLast) + returns("%2", dl)});
+  std::string lastOrder = "array<i64: 0, 2, 3, 1>", both = "[" + lastOrder + ", " + lastOrder + "]";
+  for (const char *shape : {"1x1024x7x7", "1x320x28x28"}) {
+    Case pool = unary(std::string("max pool 3x3 s1 ") + shape + " in order", "max_pool", shape, shape,
+                      list("kernel", "3, 3") + ", " + list("strides", "1, 1") + ", " + list("pads", "1, 1, 1, 1"));
+    pool.orders = both;
+    all.push_back(pool);
+  }
+  Case global = unary("reduce HW 4x512x14x14 in order", "reduce_sum", "4x512x14x14", "4x512x1x1",
+                      list("axes", "2, 3") + ", keepdims = 1 : i64");
+  global.orders = both;
+  all.push_back(global);
+  Case toLastOrder = unary("copy 4x3x224x224 into order", "transpose", "4x3x224x224", "4x3x224x224",
+                           list("perm", "0, 1, 2, 3"));
+  toLastOrder.orders = "[array<i64>, " + lastOrder + "]";
+  all.push_back(toLastOrder);
   std::string table = tensor("30522x768"), ids = tensor("4x128", "i64"), rows = tensor("4x128x768");
   all.push_back(
       {"gather 30522x768, 4x128",
@@ -189,7 +205,8 @@ std::string textOf(const Case &item) {
     arguments += (k ? ", %a" : "%a") + std::to_string(k) + ": " + item.arguments[k];
   for (size_t k = 0; k < item.results.size(); ++k)
     results += (k ? ", " : "") + item.results[k];
-  return "module { func.func @kernel(" + arguments + ") -> (" + results + ") {\n" + item.body + "\n} }";
+  std::string attributes = item.orders.empty() ? "" : " attributes {orders = " + item.orders + "}";
+  return "module { func.func @kernel(" + arguments + ") -> (" + results + ")" + attributes + " {\n" + item.body + "\n} }";
 }
 
 void run(const Case &item) {
