@@ -1,11 +1,12 @@
-"""Random graphs with small prime extents: nothing divides evenly by the number of devices. Equal seeds give equal
-graphs."""
+"""Random graphs with small prime extents: nothing divides evenly by the number of devices. Odd seeds are about images:
+windows, resizing and movement along their dimensions. Equal seeds give equal graphs."""
 
 import numpy as np
 
 from graph_builder import GraphBuilder
 
 PRIMES = [2, 3, 5, 7, 11, 13]
+LARGER_PRIMES = [7, 11, 13, 17, 19, 23]
 UNARY = ["Relu", "Tanh", "Sigmoid", "Neg", "Abs", "Erf", "Softplus", "Sin"]
 BINARY = ["Add", "Sub", "Mul", "Max", "Min"]
 
@@ -19,6 +20,11 @@ def random_graph(seed=0, nodes=12):
     for number in range(random.integers(1, 4)):
         shape = [extent() for _ in range(random.integers(2, 5))]
         values.append((g.input(f"x{number}", shape), shape))
+
+    if seed % 2:
+        shape = [int(pick([1, 2])), extent()] + [int(pick(LARGER_PRIMES)) for _ in range(random.integers(1, 4))]
+        shape[2:] = shape[2:] if len(shape) < 5 else [int(pick(PRIMES)) for _ in shape[2:]]
+        values.append((g.input("image", shape), shape))
 
     def unary():
         name, shape = pick(values)
@@ -111,12 +117,69 @@ def random_graph(seed=0, nodes=12):
                       pads=[size // 2] * 4)
         return result, [shape[0], channels] + shape[2:]
 
+    def image():
+        return pick([value for value in values if 3 <= len(value[1]) <= 5])
+
+    def window(shape):
+        """Attributes of a random window that fits, and the extents of its result."""
+        attributes = dict(kernel_shape=[], strides=[], dilations=[], pads=[])
+        after, result = [], []
+        for size in shape[2:]:
+            kernel = int(random.integers(1, min(size, 4) + 1))
+            dilation = int(random.integers(1, 3)) if (kernel - 1) * 2 < size else 1
+            span, stride = (kernel - 1) * dilation + 1, int(random.integers(1, 4))
+            begin, end = (int(random.integers((span + 1) // 2)) for _ in range(2))
+            for key, value in zip(attributes, (kernel, stride, dilation, begin)):
+                attributes[key].append(value)
+            after.append(end)
+            result.append((size + begin + end - span) // stride + 1)
+        attributes["pads"] += after
+        return attributes, result
+
+    def convolve():
+        name, shape = image()
+        attributes, result = window(shape)
+        group = shape[1] if random.random() < 0.3 else 1
+        channels = group * int(random.integers(1, 4)) if group > 1 else extent()
+        weights = g.weight(channels, shape[1] // group, *attributes["kernel_shape"])
+        return g.op("Conv", name, weights, group=group, **attributes), [shape[0], channels] + result
+
+    def pool():
+        name, shape = image()
+        attributes, result = window(shape)
+        if random.random() < 0.5:
+            return g.op("MaxPool", name, **attributes), shape[:2] + result
+        attributes["dilations"] = [1 for _ in result]
+        result = [(size + begin + end - kernel) // stride + 1
+                  for size, kernel, stride, begin, end in zip(shape[2:], attributes["kernel_shape"], attributes["strides"],
+                                                             attributes["pads"], attributes["pads"][len(result):])]
+        return g.op("AveragePool", name, count_include_pad=int(random.integers(2)), **attributes), shape[:2] + result
+
+    def resize():
+        name, shape = image()
+        sizes = shape[:2] + [int(random.integers(2, 2 * size + 2)) for size in shape[2:]]
+        mode = str(pick(["nearest", "linear"]))
+        transform = str(pick(["half_pixel", "asymmetric", "align_corners"]))
+        empty = g.constant(np.zeros(0, np.float32))
+        result = g.op("Resize", name, empty, empty, g.integers(*sizes), mode=mode,
+                      coordinate_transformation_mode=transform)
+        return result, sizes
+
+    def backwards():
+        name, shape = pick(values)
+        axis, step = int(random.integers(len(shape))), -int(random.integers(1, 3))
+        begin = int(random.integers(shape[axis]))
+        result = g.op("Slice", name, g.integers(begin), g.integers(-(1 << 40)), g.integers(axis), g.integers(step))
+        return result, shape[:axis] + [begin // -step + 1] + shape[axis + 1:]
+
     def layer_norm():
         name, shape = pick(values)
         return g.layer_norm(name, shape[-1]), shape
 
     makers = [unary, binary, binary, product, product, outer, reduction, softmax, transpose, reshape, concat, cut, pad,
               gather, convolution, layer_norm]
+    if seed % 2:
+        makers += [convolve, convolve, convolve, pool, pool, resize, resize, backwards, concat, cut, pad, unary]
     for _ in range(nodes):
         name, shape = makers[random.integers(len(makers))]()
         if np.prod(shape) <= 60000 and len(shape) <= 6:
