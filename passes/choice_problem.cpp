@@ -71,6 +71,13 @@ uint32_t ChoiceProblem::matrix(search::Problem &problem, std::string key, const 
   return it->second;
 }
 
+static search::Cost numAxesUsed(const Choice &choice) {
+  search::Cost axes = 0;
+  for (const std::vector<int> &list : choice.loopAxes)
+    axes += search::Cost(list.size());
+  return axes;
+}
+
 /// 0, 1, 2...
 static std::vector<uint32_t> numbersTo(size_t count) {
   std::vector<uint32_t> numbers(count);
@@ -267,8 +274,9 @@ search::Problem ChoiceProblem::build(const std::vector<int> &stageOf) {
         outsideReaders[size_t(source.value)].push_back(reader);
     }
     search::Node node;
+    // A picosecond per axis: of plans that cost the same the one that splits least is preferred.
     for (const Choice &choice : choicesOf(k).choices)
-      node.costs.push_back(unitsOf(choice.seconds));
+      node.costs.push_back(unitsOf(choice.seconds) + numAxesUsed(choice));
     problem.nodes.push_back(std::move(node));
   }
   for (size_t value = 0; value < outsideReaders.size(); ++value) {

@@ -5,6 +5,7 @@
 #include "cost_model/compute.h"
 #include "ir/iteration.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,19 @@ struct OpDecision {
   bool operator==(const OpDecision &) const = default;
 };
 
+struct LoopParts {
+  int loop = 0;
+  int64_t parts = 1;
+  bool operator==(const LoopParts &) const = default;
+};
+
+/// Operators that decided alike in equal surroundings, and the next best decision.
+struct DecisionGroup {
+  std::vector<uint32_t> ops;
+  std::vector<LoopParts> runnerUp;        // into how many parts it splits which loops
+  std::optional<double> extraSeconds;     // what it costs more; none: there is no other legal decision
+};
+
 struct Decision {
   std::vector<Grid> grids; // one per stage; devices of stage s follow those of stage s-1
   std::vector<OpDecision> ops;
@@ -59,6 +73,8 @@ struct Decision {
   double costSeconds = 0;           // what the search minimises: all stages one after the other
   double boundSeconds = 0;          // no choice of shardings with these stages and this grid costs less
   std::vector<double> stageSeconds; // with what a stage sends and receives
+  std::vector<DecisionGroup> groups;
+  std::string stageReason;          // why there is more than one stage
   bool isLimited = false;           // found by a search that kept to the memory limit
   std::string strategy;             // "grid 4 x 2", "pipeline 2 x 4"...
 

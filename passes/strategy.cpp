@@ -7,6 +7,7 @@
 #include "passes/forced_choices.h"
 #include "passes/layouts.h"
 #include "passes/plan_memory.h"
+#include "passes/runner_ups.h"
 #include "passes/search/solve.h"
 #include "passes/simplify_grid.h"
 #include "passes/stage_cuts.h"
@@ -22,6 +23,7 @@ namespace {
 
 /// More layouts of the same number of stages than this are not solved.
 constexpr size_t maxGrids = 10, maxGridsOfPipeline = 3;
+constexpr int maxDevicesForForced = 16;
 
 class Planner {
 public:
@@ -44,7 +46,13 @@ private:
   };
 
   std::vector<Layout> layouts() const;
-  Result solve(const Layout &layout) const;
+  /// A problem to solve: a layout, and the strategy whose choices are allowed.
+  struct Task {
+    Layout layout;
+    Strategy strategy;
+  };
+  std::vector<Task> tasks() const;
+  Result solve(const Task &task) const;
   Decision decisionOf(const ChoiceProblem &choices, const std::vector<int> &stageOf, const Grid &grid,
                       const search::Problem &problem, const search::Solution &solution) const;
   std::vector<int> limitMemory(const ChoiceProblem &choices, const std::vector<int> &stageOf,
@@ -91,6 +99,19 @@ std::vector<Layout> Planner::layouts() const {
         for (Layout &layout : finestLayouts(devices, stages, cluster, maxGridsOfPipeline))
           layouts.push_back(std::move(layout));
   return layouts;
+}
+
+std::vector<Planner::Task> Planner::tasks() const {
+  std::vector<Task> tasks;
+  for (Layout &layout : layouts())
+    tasks.push_back({std::move(layout), options.strategy});
+  // On few devices the plans of the forced strategies are candidates, too: where prices cannot tell plans apart, the
+  // simulation can.
+  if (options.strategy == Strategy::Auto && options.devices > 1 && options.devices <= maxDevicesForForced)
+    for (Strategy strategy : {Strategy::Data, Strategy::Tensor})
+      for (Layout &layout : allLayouts(options.devices, 1, 1, strategy == Strategy::Data ? 1 : 2))
+        tasks.push_back({std::move(layout), strategy});
+  return tasks;
 }
 
 /// Cuts by what every operator costs at least on this grid.
@@ -156,6 +177,12 @@ Decision Planner::decisionOf(const ChoiceProblem &choices, const std::vector<int
   priceStages(choices, problem, solution, decision);
   for (size_t k = 0; k < graph.ops.size(); ++k)
     decision.ops.push_back({stageOf[k], choices.choicesOf(k).choices[size_t(solution.choice[k])].loopAxes});
+  if (decision.grids.size() > 1)
+    decision.stageReason = options.strategy == Strategy::Pipeline ? "a pipeline was asked for"
+                           : options.objective == Objective::Throughput
+                               ? "stages work on different requests at the same time"
+                               : "one stage on all devices does not fit into their memory";
+  decision.groups = runnerUps(graph, kinds, choices, problem, solution.choice, grid);
   if (options.strategy == Strategy::Auto)
     simplifyGrid(decision);
   decision.strategy = layoutText(int(decision.grids.size()), decision.grids[0].axisSizes);
@@ -163,10 +190,11 @@ Decision Planner::decisionOf(const ChoiceProblem &choices, const std::vector<int
 }
 
 /// The best plan of a layout and, where memory can decide, the best one that fits.
-Planner::Result Planner::solve(const Layout &layout) const {
+Planner::Result Planner::solve(const Task &task) const {
   Result result;
+  const Layout &layout = task.layout;
   Grid grid{layout.axisSizes};
-  ChoiceProblem choices(graph, kinds, grid, cluster, forcedChoices(options.strategy));
+  ChoiceProblem choices(graph, kinds, grid, cluster, forcedChoices(task.strategy));
   std::vector<int> stageOf = cut(choices, layout.stages);
   search::Problem problem = choices.build(stageOf);
   problem.name = layoutText(layout.stages, layout.axisSizes);
@@ -219,7 +247,7 @@ int Planner::devicesThatMayFit() const {
 }
 
 std::vector<Decision> Planner::search(std::optional<Shortage> &shortage) {
-  std::vector<Layout> wanted = layouts();
+  std::vector<Task> wanted = tasks();
   std::vector<Result> results(wanted.size());
   std::atomic<size_t> next = 0;
   auto work = [&] {

@@ -133,6 +133,21 @@ static std::string decisionText(const PlanFacts &facts) {
   return text;
 }
 
+/// Why there are stages, and how long each waits for the others.
+static std::string pipelineText(const PlanFacts &facts) {
+  auto pipeline = facts.decisions.find("pipeline");
+  if (pipeline == facts.decisions.end() || !pipeline->is_object())
+    return "";
+  const char *bubble = facts.plan->entry.slots > 1 ? "bubble_in_flight" : "bubble_alone";
+  std::string text = pipeline->value("reason", std::string()) + "; bubbles";
+  size_t shown = 0;
+  const Json stages = pipeline->value("stages", Json::array());
+  for (const Json &stage : stages)
+    if (stage.is_object() && shown++ < 16)
+      text += print(" %.0f %%", stage.value(bubble, 0.0) * 100);
+  return "  pipeline     " + wrapped(text).substr(15);
+}
+
 static std::string timeText(const PlanFacts &facts) {
   std::string text = "  step         " + secondsText(facts.stepSeconds) + " predicted";
   if (facts.devices.size() > 1 && facts.oneDeviceSeconds > 0 && facts.stepSeconds > 0)
@@ -163,7 +178,7 @@ static std::string collectiveText(const PlanFacts &facts) {
 
 std::string summaryText(const PlanFacts &facts) {
   const plan::Plan &plan = *facts.plan;
-  std::string text = decisionText(facts) + timeText(facts);
+  std::string text = decisionText(facts) + pipelineText(facts) + timeText(facts);
   uint64_t most = 0, least = UINT64_MAX;
   for (const DeviceFacts &device : facts.devices) {
     most = std::max(most, device.bytes);
@@ -225,6 +240,55 @@ static std::string kernelTable(const PlanFacts &facts) {
   return text;
 }
 
+/// The loops that a decision splits, "nothing" without any.
+static std::string splitText(const Json &decision) {
+  std::string text;
+  const Json loops = decision.value("loops", Json::array());
+  if (loops.is_array())
+    for (const Json &loop : loops)
+      if (loop.is_object())
+        text += (text.empty() ? "" : " ") + loop.value("name", std::string("?"));
+  return text.empty() ? "nothing" : text;
+}
+
+/// The decisions that matter most: groups of equal operators by what their runner-up would cost more.
+static std::string runnerUpTable(const PlanFacts &facts) {
+  auto groups = facts.decisions.find("groups"), operators = facts.decisions.find("operators");
+  if (groups == facts.decisions.end() || !groups->is_array() || operators == facts.decisions.end() ||
+      !operators->is_array() || facts.devices.size() < 2)
+    return "";
+  struct Row {
+    double totalSeconds, extraSeconds; // of the group, of one operator
+    std::string name, chosen, other;
+  };
+  std::vector<Row> rows;
+  for (const Json &group : *groups) {
+    if (!group.is_object() || !group.contains("runner_up") || !group["runner_up"].is_object())
+      continue;
+    const Json members = group.value("operators", Json::array());
+    if (!members.is_array() || members.empty() || !members[0].is_number_unsigned() ||
+        members[0].get<size_t>() >= operators->size())
+      continue;
+    const Json &first = (*operators)[members[0].get<size_t>()];
+    double extra = group["runner_up"].value("extra_seconds", 0.0);
+    if (!first.is_object() || !(extra > 0))
+      continue;
+    std::string name = first.value("name", std::string("?"));
+    if (members.size() > 1)
+      name += print(" and %zu more", members.size() - 1);
+    rows.push_back({extra * double(members.size()), extra, name, splitText(first), splitText(group["runner_up"])});
+  }
+  if (rows.empty())
+    return "";
+  size_t shown = std::min<size_t>(rows.size(), 8);
+  std::stable_sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) { return a.totalSeconds > b.totalSeconds; });
+  std::string text = "\n  decision                           splits        next best    each costs +\n";
+  for (size_t i = 0; i < shown; ++i)
+    text += print("  %-33s  %-12s  %-12s  %12s\n", fitted(rows[i].name, 33).c_str(), fitted(rows[i].chosen, 12).c_str(),
+                  fitted(rows[i].other, 12).c_str(), secondsText(rows[i].extraSeconds).c_str());
+  return text;
+}
+
 static std::string tensorTable(const PlanFacts &facts) {
   std::string text = "\n";
   auto add = [&](const char *role, const std::vector<plan::Tensor> &tensors) {
@@ -268,6 +332,7 @@ std::string reportText(const PlanFacts &facts) {
   if (!plan.targetCpu.empty())
     text += ", code for " + fitted(plan.targetCpu, 24);
   text += "\n\n" + summaryText(facts) + deviceTable(facts) + kernelTable(facts) + candidateTable(facts);
+  text += runnerUpTable(facts);
   return text + tensorTable(facts);
 }
 

@@ -36,6 +36,11 @@ def compile_plan(model, plan, *options, timeout=600):
     return json.loads(ampc(model, "-o", plan, "--json", *options, timeout=timeout))
 
 
+def plan_summary(model, *options, timeout=600):
+    """What `ampc plan` says; the devices need not exist."""
+    return json.loads(ampc("plan", model, "--json", *options, timeout=timeout))
+
+
 def write_inputs(folder, inputs):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
