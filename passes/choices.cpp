@@ -104,6 +104,9 @@ static bool haloIsSmall(const IterationRule &rule, int loop, int64_t parts) {
       }
       if (stride && reach + 1 - stride > stride * own)
         return false;
+      if (dim.reach && dim.reach->loop == loop &&
+          dim.reach->high - dim.reach->low > std::abs(dim.reach->scale) * own / dim.reach->divisor + 1)
+        return false;
     }
   return true;
 }

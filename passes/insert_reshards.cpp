@@ -187,6 +187,8 @@ Value InsertReshards::nearestForm(Value value, int stage, const Sharding &to) {
   Value nearest = value;
   std::pair<int, double> least = effortOf(reshardPath(shardingOf(value), to, grid), type, grid);
   for (Value form : formsOf[{value.getAsOpaquePointer(), stage}]) {
+    if (shardingOf(form).hasReach()) // need not hold every element
+      continue;
     std::pair<int, double> effort = effortOf(reshardPath(shardingOf(form), to, grid), type, grid);
     if (effort < least) {
       least = effort;

@@ -106,6 +106,8 @@ static llvm::Error checkFunction(const Border &border, func::FuncOp function) {
     for (size_t k = 0; border.decided && !isCopy && k < op.getNumResults(); ++k)
       if (shardingOf(&op, k).hasReach())
         return broken(border.stage, &op, "a computed or transferred value with a reach");
+    if (border.decided && name == "reshard" && !isWeight(op.getResult(0)) && reshardStepOf(&op).from.hasReach())
+      return broken(border.stage, &op, "a reshard of a value that need not have every element");
     if (border.kernelsOnly && row && row->opClass != OpClass::Storage && !row->isView)
       return broken(border.stage, &op, "a computing operation outside a kernel");
     if (!border.kernelsOnly && name == "kernel")

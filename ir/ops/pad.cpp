@@ -30,8 +30,19 @@ static llvm::Expected<Types> inferPad(const OpInstance &op) {
   return Types{{op.operands[0].type, shape}};
 }
 
-static bool isPadded(const OpInstance &op, const Shape &pads, size_t d) {
-  return pads[d] != 0 || op.in(0)[d] != op.out()[d];
+static bool isPadded(const Shape &pads, size_t d) { return pads[d] != 0 || pads[pads.size() / 2 + d] != 0; }
+
+// Where reflection (once) and repetition of the edge read: near the position, so that it can be split. `extents` are those
+// of the whole operand.
+static std::optional<LoopReach> indexReach(const OpInstance &op, const Shape &pads, size_t d) {
+  Shape extents = op.integers("extents");
+  llvm::StringRef mode = op.string("mode");
+  int64_t begin = pads[d], end = pads[pads.size() / 2 + d];
+  int64_t before = std::max<int64_t>(begin, 0), after = std::max<int64_t>(end, 0);
+  if (extents.empty() || extents[d] <= std::max(before, after) || (mode != "reflect" && mode != "edge"))
+    return std::nullopt;
+  int64_t bounce = mode == "reflect" ? 2 : 1;
+  return LoopReach{int(d), 1, 1, -begin - bounce * after, -begin + bounce * before};
 }
 
 // An optional second operand is the padding value when it is not known at compile time.
@@ -41,12 +52,16 @@ static IterationRule padRule(const OpInstance &op) {
   bool computesIndex = op.has("mode");
   Access from, to;
   for (size_t d = 0; d < op.out().size(); ++d) {
-    bool padded = isPadded(op, pads, d);
+    bool padded = isPadded(pads, d);
+    std::optional<LoopReach> reach;
+    if (padded && computesIndex)
+      reach = indexReach(op, pads, d);
     rule.loops.push_back(
         {"d" + std::to_string(d), op.out()[d],
-         !padded ? LoopKind::Parallel : computesIndex ? LoopKind::Whole : LoopKind::Window});
+         !padded ? LoopKind::Parallel : computesIndex && !reach ? LoopKind::Whole : LoopKind::Window});
     to.dims.push_back(DimAccess::loop(int(d)));
     from.dims.push_back(padded && computesIndex ? DimAccess::wholeDim() : DimAccess::loop(int(d)));
+    from.dims.back().reach = reach;
     if (padded && !computesIndex)
       from.dims.back().offset = -pads[d];
   }
@@ -75,22 +90,28 @@ static Scalar padBody(Body &x) {
   Shape pads = x.instance.integers("pads");
   Scalar result = x(0);
   for (size_t d = 0; d < pads.size() / 2; ++d)
-    if (isPadded(x.instance, pads, d)) {
+    if (isPadded(pads, d)) {
       Scalar index = x.loop(int(d)) - double(pads[d]);
       result = select(index >= 0.0 && index < double(x.instance.in(0)[d]), result, x(1));
     }
   return result;
 }
 
+// `begins` and `origins`: where the device's part of the result and of the operand begin.
+static std::vector<std::pair<std::string, Shape>> localPadByIndex(const OpInstance &, const LocalPart &part) {
+  return {{"begins", part.resultOrigin}, {"origins", part.operandOrigins[0]}};
+}
+
 static Scalar padByIndexBody(Body &x) {
-  Shape pads = x.instance.integers("pads");
+  Shape pads = x.instance.integers("pads"), extents = x.instance.integers("extents");
+  Shape begins = x.instance.integers("begins"), origins = x.instance.integers("origins");
   llvm::StringRef mode = x.instance.string("mode");
   std::vector<Scalar> indices;
   for (size_t d = 0; d < pads.size() / 2; ++d) {
     Scalar index = x.loop(int(d));
-    if (isPadded(x.instance, pads, d)) {
-      double extent = double(x.instance.in(0)[d]);
-      index = index - double(pads[d]);
+    if (isPadded(pads, d)) {
+      double extent = double(extents.empty() ? x.instance.in(0)[d] : extents[d]);
+      index = index - double(pads[d] - (begins.empty() ? 0 : begins[d]));
       // Non-negative remainders, since the index may be negative.
       auto wrapAt = [](Scalar value, double period) { return rem(rem(value, period) + period, period); };
       if (mode == "edge") {
@@ -103,6 +124,8 @@ static Scalar padByIndexBody(Body &x) {
         Scalar phase = wrapAt(index, 2 * extent - 2);
         index = min(phase, 2 * extent - 2 - phase);
       }
+      if (!origins.empty())
+        index = index - double(origins[d]);
     }
     indices.push_back(index);
   }
@@ -151,7 +174,8 @@ static ImportResults importPad(ImportContext &context) {
   if (mode != "reflect" && mode != "edge" && mode != "wrap")
     return context.invalid("there is no padding mode '" + mode + "'");
   return e.done({e.build("pad_by_index", {x},
-                         {e.attribute("pads", pads), e.attribute("mode", llvm::StringRef(mode))}, "")});
+                         {e.attribute("pads", pads), e.attribute("mode", llvm::StringRef(mode)),
+                          e.attribute("extents", e.shape(x))}, "")});
 }
 
 // Crops or pads each axis to a target extent, half on either side; the odd element goes to the end when
@@ -179,7 +203,7 @@ static ImportResults importCenterCropPad(ImportContext &context) {
 
 void addPadRows(OpTable &table) {
   table.add({"pad", OpClass::Movement, 1, 2, inferPad, padRule, padBody, {}, false, localPad});
-  table.add({"pad_by_index", OpClass::Movement, 1, 1, inferPad, padRule, padByIndexBody, {}, false});
+  table.add({"pad_by_index", OpClass::Movement, 1, 1, inferPad, padRule, padByIndexBody, {}, false, localPadByIndex});
   table.addOnnx({"", "Pad", 1, 1 << 20, importPad, "pad pad_by_index"});
   table.addOnnx({"", "CenterCropPad", 1, 1 << 20, importCenterCropPad, "pad"});
 }

@@ -26,7 +26,7 @@ struct Sample {
 // Attributes that are lists even when they have one entry.
 bool isList(const std::string &name) {
   for (const char *known : {"perm", "shape", "starts", "steps", "pads", "repeats", "image_shape",
-                            "block_shape", "dilations", "strides", "axes", "kernel", "reach"})
+                            "block_shape", "dilations", "strides", "axes", "kernel", "reach", "extents"})
     if (name == known)
       return true;
   return false;
@@ -89,6 +89,15 @@ std::vector<Sample> samples() {
       {"concat", {f32({11, 2}), f32({3, 2}), f32({0, 2}), f32({5, 2})}, {{"axis", {0}}}},
       {"pad", {f32({3, 11})}, {{"pads", {13, 0, 0, 7}}}},
       {"pad", {f32({13, 11})}, {{"pads", {-2, 3, 1, -5}}}},
+      {"pad_by_index",
+       {f32({17, 5, 11})},
+       {{"pads", {3, 0, -2, 2, 0, 4}}, {"extents", {17, 5, 11}}},
+       {{"mode", "reflect"}}},
+      {"pad_by_index",
+       {f32({5, 13})},
+       {{"pads", {4, 2, 4, -3}}, {"extents", {5, 13}}},
+       {{"mode", "reflect"}}},
+      {"pad_by_index", {f32({11, 7})}, {{"pads", {10, -1, 5, 6}}, {"extents", {11, 7}}}, {{"mode", "edge"}}},
       {"conv", {f32({2, 3, 11, 13}), f32({5, 3, 3, 3})}, {{"pads", {1, 1, 1, 1}}}},
       {"conv", {f32({1, 4, 17, 19}), f32({6, 2, 3, 2})}, {{"strides", {2, 3}}, {"pads", {1, 0, 2, 1}}}},
       {"conv", {f32({1, 7, 13, 11}), f32({7, 1, 5, 3})}, {{"dilations", {2, 3}}, {"pads", {4, 3, 4, 3}}}},
