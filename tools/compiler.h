@@ -34,7 +34,8 @@ struct Compilation {
 struct OperatorRow {
   std::string domain, name;
   int firstVersion = 1, lastVersion = 1;
-  std::string lowersTo;
+  std::vector<DataType> types;
+  std::string form, becomes, loops; // ir/onnx/coverage.h says what they mean
 };
 
 struct CompilerModule {

@@ -4,6 +4,7 @@
 
 #include "codegen/plan_writer.h"
 #include "ir/diagnostic.h"
+#include "ir/onnx/coverage.h"
 #include "ir/op_table.h"
 #include "passes/compile.h"
 #include "runtime/plan/hash.h"
@@ -149,8 +150,8 @@ Result<Compilation> compile(const CompileRequest &request, const std::string &pl
 
 std::vector<OperatorRow> operators() {
   std::vector<OperatorRow> rows;
-  for (const OnnxRow &row : OpTable::get().onnxRows())
-    rows.push_back({row.domain, row.name, row.firstVersion, row.lastVersion, row.lowersTo});
+  for (const OperatorCoverage &row : operatorCoverage())
+    rows.push_back({row.domain, row.name, row.firstVersion, row.lastVersion, row.types, row.form, row.becomes, row.loops});
   return rows;
 }
 

@@ -203,7 +203,13 @@ def external_weights(shell):
 
 @case
 def other_verbs(shell):
-    assert "Relu" in shell.good("ops") and json.loads(shell.good("ops", "--json"))
+    assert "Relu" in shell.good("ops")
+    operators = {entry["name"]: entry for entry in json.loads(shell.good("ops", "--json")) if not entry["domain"]}
+    assert operators["Relu"]["loops"] == "all" and operators["Relu"]["form"] == "row"
+    assert {"f32", "f16", "i8"} <= set(operators["Relu"]["types"]) and "bool" not in operators["Relu"]["types"]
+    assert "(k)" in operators["MatMul"]["loops"], operators["MatMul"]
+    assert operators["LayerNormalization"]["form"] == "expanded"
+    assert [entry for entry in operators.values() if entry["form"] == "inlined"]
     assert json.loads(shell.good("doctor", "--json"))
     shell.good("probe", "--devices", "2", "-o", "host.json", "--quiet")
     shell.good("plan", "mlp.onnx", "--cluster", "host.json")
@@ -221,6 +227,27 @@ def usage_errors(shell):
                       ["mlp.onnx", "--stop-after", "nowhere"], ["mlp.onnx", "--shape", "nothing=1x2"]):
         shell.refused(2, *arguments)
     assert "--devices" in shell.refused(2, "mlp.onnx", "--devces", "2")
+
+
+@case
+def impossible_values(shell):
+    for option, values in {
+            "--memory-limit": ["0", "-1", "99999999999999999999GiB", "1e400"], "--devices": ["4097", "2x", "", "2=3"],
+            "--threads-per-device": ["0", "1000000"], "--jobs": ["0", "100000"], "--time-limit": ["0", "nan", "-1"],
+            "--strategy": ["random:", "random:-1", "random:99999999999999999999", ""], "--target-cpu": ["nonsense", ""],
+            "--dim": ["N", "N=0", "N=99999999999999999999"], "--state": ["x=y", "x"], "--weights": ["none"],
+            "--shape": ["x=8x", "x=8x-1", "x=9223372036854775807x2", "x=8x64x1"],
+            "--value": ["x=[[[", "x=" + "[" * 100000], "--dump": [""], "-o": [""]}.items():
+        for value in values:
+            shell.refused(2, "mlp.onnx", option, value)
+    for option, value in (("--repeat", "-1"), ("--input", "=x.npy"), ("--input", "x"), ("--random-inputs", "x")):
+        shell.refused(2, "run", "mlp.plan", option, value)
+    shell.refused(2, "verify", "mlp.plan", "--tolerance", "nan")
+    for option, value, code in (("--dump", "/proc/none", 6), ("-o", "/dev/full", 6), ("--cluster", "y" * 100000, 6),
+                                ("--cluster", "/dev/zero", 3), ("--cluster", "/dev/null", 3)):
+        shell.refused(code, "mlp.onnx", option, value)
+    shell.refused(6, "run", "mlp.plan", "--input", "x=/dev/zero")
+    shell.refused(6, "run", "/dev/zero")
 
 
 @case
