@@ -326,12 +326,12 @@ def infeasible_limit(shell):
 
 
 @case
-def the_limit_of_the_remedy_is_enough(shell):
+def remedies_lead_to_a_limit_that_is_enough(shell):
     for strategy in ("data", "tensor", "pipeline"):
         arguments = ["bert.onnx", "--devices", "2", "--strategy", strategy, "-o", "tight.plan", "--memory-limit"]
         text = shell.refused(5, *arguments, "1KB")
         limit = int(re.search(r"use --memory-limit (\d+)", text).group(1))
-        for _ in range(3):  # the kernels' workspaces are known only after code generation
+        for _ in range(8):  # a plan for the limit may need other buffers and workspaces than the one it was asked for
             done = shell.call(*arguments, str(limit))
             if done.returncode == 0:
                 break
