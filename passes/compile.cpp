@@ -290,8 +290,12 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
       continue;
     auto known = std::find_if(simulated.begin(), simulated.end(),
                               [&](const Simulated &other) { return other.decision.isSamePlan(decision); });
-    // The fastest come first. Prices are closer to the simulation than this; among the rest there is no winner.
-    bool isFar = best && finalists > 0 && decision.predictedSeconds > 1.05 * best->seconds;
+    // The fastest come first. Relative to each other prices are closer to the simulation than this: among the rest
+    // there is no winner.
+    double simulatedPerPredicted = 1;
+    for (const Simulated &other : simulated)
+      simulatedPerPredicted = std::min(simulatedPerPredicted, other.seconds / other.decision.predictedSeconds);
+    bool isFar = best && finalists > 0 && decision.predictedSeconds * simulatedPerPredicted > 1.05 * best->seconds;
     if (known == simulated.end() && best && (isFar || finalists >= maxFinalists)) {
       considered.push_back({decision.strategy, decision.predictedSeconds});
       continue;
