@@ -32,11 +32,30 @@ static double productSeconds(const GraphOp &op, LocalWork &local, const cost::De
   return cost::computeSeconds(cost::workOf(step, kernel), device);
 }
 
-static void price(const GraphOp &op, LocalWork local, const cost::Device &device, Choice &choice) {
+/// How much longer the kernel of a product takes than the product alone, on one device.
+static double epilogueFactorOf(const GraphOp &op, const cost::Device &device) {
+  if (!op.isProduct || op.kernel.number < 0)
+    return 1;
+  LocalWork whole;
+  whole.points = double(op.rule.numPoints());
+  for (const TensorType &type : op.operands)
+    whole.operands.push_back({type.type, type.shape});
+  for (const TensorType &type : op.results)
+    whole.results.push_back({type.type, type.shape});
+  for (const TensorType &type : op.operands)
+    whole.bytes += double(type.sizeBytes());
+  for (const TensorType &type : op.results)
+    whole.bytes += double(type.sizeBytes());
+  double alone = productSeconds(op, whole, device), together = cost::computeSeconds(op.kernel.work, device);
+  return alone > 0 && together > 0 ? together / alone : 1;
+}
+
+static void price(const GraphOp &op, LocalWork local, const cost::Device &device, double epilogueFactor,
+                  Choice &choice) {
   if (op.kernel.number < 0)
     return;
   if (op.isProduct) {
-    choice.kernelSeconds = productSeconds(op, local, device);
+    choice.kernelSeconds = productSeconds(op, local, device) * epilogueFactor;
   } else {
     // The kernel's work shrinks as that of the operator does.
     double part = local.bytes / std::max(local.wholeBytes, 1.0);
@@ -49,7 +68,7 @@ static void price(const GraphOp &op, LocalWork local, const cost::Device &device
   choice.seconds = op.kernel.share * choice.kernelSeconds;
 }
 
-static Choice makeChoice(const GraphOp &op, const Grid &grid, const cost::Device &device,
+static Choice makeChoice(const GraphOp &op, const Grid &grid, const cost::Device &device, double epilogueFactor,
                          std::vector<std::vector<int>> loopAxes) {
   Choice choice;
   choice.loopAxes = std::move(loopAxes);
@@ -84,7 +103,7 @@ static Choice makeChoice(const GraphOp &op, const Grid &grid, const cost::Device
     sharding.canonicalize(grid);
     choice.results.push_back(std::move(sharding));
   }
-  price(op, std::move(local), device, choice);
+  price(op, std::move(local), device, epilogueFactor, choice);
   return choice;
 }
 
@@ -120,6 +139,7 @@ std::vector<Choice> enumerateChoices(const GraphOp &op, const Grid &grid, const 
     if (op.rule.canShard(int(l)))
       loops.push_back(int(l));
   std::vector<Choice> choices;
+  double epilogueFactor = epilogueFactorOf(op, device);
   std::vector<size_t> pick(numAxes, 0);
   while (true) {
     std::vector<std::vector<int>> loopAxes(op.rule.loops.size());
@@ -135,7 +155,7 @@ std::vector<Choice> enumerateChoices(const GraphOp &op, const Grid &grid, const 
       legal &= parts == 1 || op.rule.loops[l].kind != LoopKind::Window || haloIsSmall(op.rule, int(l), parts);
     }
     if (legal)
-      choices.push_back(makeChoice(op, grid, device, std::move(loopAxes)));
+      choices.push_back(makeChoice(op, grid, device, epilogueFactor, std::move(loopAxes)));
     size_t axis = numAxes;
     while (axis-- > 0) {
       if (++pick[axis] < loops.size())
