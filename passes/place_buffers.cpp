@@ -2,7 +2,6 @@
 #include "passes/place_buffers.h"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 
 namespace ampc {
@@ -37,46 +36,6 @@ Placement placeBuffers(const std::vector<Lifetime> &buffers) {
                     index);
   }
   return placement;
-}
-
-std::string placementFlaw(const std::vector<PlacedValue> &values, const std::vector<ValueUse> &steps) {
-  struct Content {
-    uint64_t end;
-    int value;
-  };
-  std::map<uint64_t, Content> arena; // begin -> what lies there, disjoint
-  auto overlap = [&](int a, int b) {
-    return values[a].offset < values[b].offset + values[b].sizeBytes &&
-           values[b].offset < values[a].offset + values[a].sizeBytes;
-  };
-  auto isSame = [&](int a, int b) {
-    return values[a].offset == values[b].offset && values[a].sizeBytes == values[b].sizeBytes;
-  };
-  for (size_t k = 0; k < steps.size(); ++k) {
-    for (int read : steps[k].reads) {
-      auto at = arena.find(values[read].offset);
-      if (values[read].sizeBytes && (at == arena.end() || at->second.value != read))
-        return "step " + std::to_string(k) + " reads value " + std::to_string(read) + ", which is overwritten or not there";
-      for (int write : steps[k].writes)
-        if (overlap(read, write) && (read != steps[k].inPlace || !isSame(read, write)))
-          return "step " + std::to_string(k) + " writes over value " + std::to_string(read) + ", which it reads";
-    }
-    for (size_t w = 0; w < steps[k].writes.size(); ++w) {
-      const PlacedValue &place = values[steps[k].writes[w]];
-      for (size_t other = 0; other < w; ++other)
-        if (overlap(steps[k].writes[w], steps[k].writes[other]))
-          return "step " + std::to_string(k) + " writes two values to one place";
-      if (!place.sizeBytes)
-        continue;
-      auto at = arena.lower_bound(place.offset);
-      if (at != arena.begin() && std::prev(at)->second.end > place.offset)
-        --at;
-      while (at != arena.end() && at->first < place.offset + place.sizeBytes)
-        at = arena.erase(at);
-      arena[place.offset] = {place.offset + place.sizeBytes, steps[k].writes[w]};
-    }
-  }
-  return "";
 }
 
 } // namespace ampc

@@ -1,4 +1,4 @@
-// What works in the buffer of an operand, if nothing reads it afterwards: products that add it, elementwise kernels.
+// A product that adds an operand of its result's size works in that operand's buffer, if nothing reads it afterwards.
 #include "passes/attributes.h"
 #include "passes/schedule.h"
 
@@ -96,61 +96,6 @@ TEST(InPlaceSum, LeavesAnAddendThatIsMultipliedToo) {
   Product product = productOf(moduleText("%e", ""));
   EXPECT_EQ(postOps(product.kernel), "add");
   EXPECT_NE(product.step.writes[0], product.addend);
-}
-
-/// exp(x) = e; y is made of e alone by `second`; `end` may read e once more. The buffers of both.
-std::pair<plan::Buffer, plan::Buffer> chainOf(const std::string &second, const std::string &end) {
-  std::string decided = "shapes = [array<i64: 64, 64>], shardings = [\"[* | *]\"], stage = 0 : i64";
-  std::string t = "tensor<64x64xf32>";
-  std::string text =
-      "func.func @stage0.class0() attributes {ranks = array<i64: 0>, stage = 0 : i64} {\n"
-      "%x = ampc.input {at_load = false, index = 0 : i64, name = \"x\", " + decided + "} : () -> " + t + "\n"
-      "%e = ampc.kernel %x {at_load = false, executor = \"generated\", name = \"e\", nodes = [\"e\"]} {\n"
-      "^bb0(%a: " + t + "):\n%r = ampc.exp %a {name = \"e\"} : (" + t + ") -> " + t + "\n"
-      "ampc.yield %r : (" + t + ") -> ()\n} : (" + t + ") -> " + t + "\n"
-      "%y = ampc.kernel %e {at_load = false, executor = \"generated\", name = \"y\", nodes = [\"y\"]} {\n"
-      "^bb0(%a: " + t + "):\n%r = ampc." + second + " : (" + t + ") -> " + t + "\n"
-      "ampc.yield %r : (" + t + ") -> ()\n} : (" + t + ") -> " + t + "\n"
-      "ampc.output %y {index = 0 : i64, name = \"p\", " + decided + "} : (" + t + ") -> ()\n" +
-      (end.empty() ? "" : "ampc.output " + end + " {index = 1 : i64, name = \"q\", " + decided + "} : (" + t + ") -> ()\n") +
-      "return\n}";
-  mlir::MLIRContext context;
-  loadDialects(context);
-  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-  if (!module) {
-    ADD_FAILURE() << text;
-    return {};
-  }
-  setGrids(*module, {Grid{{}}});
-  WeightStore weights;
-  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, weights, {});
-  if (!scheduled) {
-    ADD_FAILURE() << llvm::toString(scheduled.takeError());
-    return {};
-  }
-  std::pair<plan::Buffer, plan::Buffer> buffers;
-  for (const plan::Step &step : scheduled->plan.programs[scheduled->plan.ranks[0].forwardProgram].steps)
-    if (step.name == "e")
-      buffers.first = step.writes[0];
-    else if (step.name == "y")
-      buffers.second = step.writes[0];
-  return buffers;
-}
-
-TEST(InPlaceElementwise, TakesTheBufferOfADeadOperand) {
-  auto [e, y] = chainOf("relu %a {name = \"y\"}", "");
-  EXPECT_EQ(e, y);
-  EXPECT_EQ(y.sizeBytes, 64u * 64 * 4);
-}
-
-TEST(InPlaceElementwise, LeavesAnOperandThatIsReadLater) {
-  auto [e, y] = chainOf("relu %a {name = \"y\"}", "%e");
-  EXPECT_NE(e, y);
-}
-
-TEST(InPlaceElementwise, LeavesWhatIsNotElementwise) {
-  auto [e, y] = chainOf("transpose %a {name = \"y\", perm = array<i64: 1, 0>}", "");
-  EXPECT_NE(e, y);
 }
 
 } // namespace
