@@ -114,7 +114,7 @@ double ChoiceProblem::readSeconds(const Source &source, FormChoice form, const R
   if (needed == form.made)
     return 0;
   double seconds = prices.seconds(form.made, needed, source.type);
-  if (form.shared != form.made)
+  if (form.shared != form.made && !prices.hasReach(form.shared))
     seconds = std::min(seconds, prices.seconds(form.shared, needed, source.type));
   if (isSameKernel(source, reader)) {
     // The kernel falls apart: one launch more where launches count, else a result written and read again.

@@ -192,12 +192,18 @@ double ReshardPrices::copySeconds(uint32_t form, DataType type) const {
 double ReshardPrices::compute(uint32_t from, uint32_t to, DataType type) {
   double seconds = 0;
   uint32_t start = from;
+  if (hasReach(from)) // sent to a stage for several readers: what arrives is the covering form
+    return this->seconds(form(forms[from].sharding.covering()), to, type);
   if (isPartial(from)) {
     uint32_t whole = combined(from), partialAxes = forms[from].partialAxes;
     int64_t bytes = sizeBytes(type, forms[from].localElements);
     uint32_t involved = involvedAxes(forms[whole], forms[to]);
-    if (involved == partialAxes && !(forms[whole].splitAxes & involved))
-      return collective(plan::StepKind::ReduceScatter, bytes, partialAxes);
+    if (involved == partialAxes && !(forms[whole].splitAxes & involved)) {
+      seconds = collective(plan::StepKind::ReduceScatter, bytes, partialAxes);
+      if (!hasReach(to))
+        return seconds;
+      return seconds + this->seconds(form(forms[to].sharding.covering()), to, type);
+    }
     seconds = collective(plan::StepKind::AllReduce, bytes, partialAxes);
     start = whole;
   }
@@ -208,6 +214,8 @@ double ReshardPrices::compute(uint32_t from, uint32_t to, DataType type) {
   int64_t bytes = sizeBytes(type, forms[start].localElements);
   if (how.slice)
     return seconds + copySeconds(to, type);
+  if (hasReach(to))
+    return seconds + exchange(start, to, type, involved);
   if (how.gather)
     return seconds + collective(plan::StepKind::AllGather, bytes, involved);
   if ((involved & (involved - 1)) == 0)

@@ -21,6 +21,8 @@ public:
   bool isPartial(uint32_t form) const { return forms[form].partialAxes != 0; }
   /// True if every device that has the value in form `from` has it in form `to` too, or more of it.
   bool isGathered(uint32_t from, uint32_t to) { return coverage(from, to).gather; }
+  /// True if the devices need not have every element: nothing is made from such a form.
+  bool hasReach(uint32_t form) const { return forms[form].sharding.hasReach(); }
   int64_t localElements(uint32_t form) const { return forms[form].localElements; }
 
   /// Seconds between two forms inside a stage.
