@@ -38,6 +38,9 @@ void setProductShape(Work &work, const plan::Kernel &kernel) {
     work.n = double(result.back());
     for (size_t i = 0; i + 2 < second.size(); ++i)
       batch *= double(std::max<int64_t>(second[i], 1));
+    // A generated convolution: its weights have further dimensions too, but no matrix for each of them.
+    if (second.empty() || (double(second.back()) != work.n && double(second.back()) != work.k))
+      batch = 1;
   }
   work.m = work.n > 0 ? std::max(1.0, elements / work.n / batch) : 0;
 }
@@ -66,11 +69,16 @@ WorkKind workKindOf(const plan::Kernel &kernel, double flops) {
     largest = std::max(largest, elementsIn(operand.shape));
   for (const plan::KernelOperand &operand : kernel.results)
     result = std::max(result, elementsIn(operand.shape));
-  largest = std::max(largest, result);
+  return generatedKind(flops, kernel.operands.size(), std::max(largest, result), result);
+}
+
+WorkKind generatedKind(double flops, size_t operands, double largest, double result) {
+  if (flops <= 0)
+    return WorkKind::Movement;
   // Products reuse every element many times; no chain of elementwise operations that is worth fusing comes
   // near.
   constexpr double productReuse = 64;
-  if (kernel.operands.size() >= 2 && flops >= productReuse * largest)
+  if (operands >= 2 && flops >= productReuse * largest)
     return WorkKind::Contraction;
   return 2 * result < largest ? WorkKind::Reduction : WorkKind::Elementwise;
 }

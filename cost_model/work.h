@@ -12,6 +12,9 @@ namespace ampc::cost {
 /// operations per result element.
 WorkKind workKindOf(const plan::Kernel &kernel, double flops);
 
+/// Kind of a generated kernel with so many operands, whose largest buffer and largest result have so many elements.
+WorkKind generatedKind(double flops, size_t operands, double largestElements, double resultElements);
+
 /// Work of a Launch step.
 Work workOf(const plan::Step &step, const plan::Kernel &kernel);
 

@@ -2,6 +2,7 @@
 #include "passes/layout_costs.h"
 
 #include "cost_model/compute.h"
+#include "cost_model/work.h"
 
 #include <algorithm>
 #include <cmath>
@@ -117,7 +118,31 @@ static double trafficBytes(Operation *kernel) {
   return bytes;
 }
 
+/// Lanes say nothing about devices that are no CPUs: there a generated kernel costs what the simulation will charge.
+static double uniformSeconds(Operation *kernel, const cost::Device &device) {
+  cost::Work work;
+  double largest = 1, result = 0;
+  for (Value value : kernel->getOperands())
+    largest = std::max(largest, double(typeOf(value).numElements()));
+  for (Value value : kernel->getResults())
+    result = std::max(result, double(typeOf(value).numElements()));
+  for (Operation &op : kernel->getRegion(0).front().without_terminator()) {
+    IterationRule rule = ruleOf(instanceOf(&op));
+    work.flops += double(rule.numPoints()) * rule.flopsPerPoint;
+  }
+  work.kind = cost::generatedKind(work.flops, kernel->getNumOperands(), std::max(largest, result), result);
+  work.bytesRead = trafficBytes(kernel);
+  if (work.kind == cost::WorkKind::Contraction) {
+    work.k = work.flops / (2 * std::max(result, 1.0));
+    work.n = double(typeOf(kernel->getResult(0)).shape.back());
+    work.m = result / std::max(work.n, 1.0);
+  }
+  return cost::computeSeconds(work, device);
+}
+
 double generatedSeconds(Operation *kernel, const std::vector<Order> &orders, const cost::Device &device) {
+  if (device.kind != "cpu")
+    return uniformSeconds(kernel, device);
   Block &body = kernel->getRegion(0).front();
   llvm::DenseMap<Value, Order> orderOf;
   for (BlockArgument argument : body.getArguments())

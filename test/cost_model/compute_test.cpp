@@ -160,6 +160,19 @@ TEST(Work, readsTheShapeOfAProduct) {
   EXPECT_EQ(workOf(step, matmul).bytesRead + workOf(step, matmul).bytesWritten, 900);
 }
 
+TEST(Work, seesNoBatchOfMatricesInTheWeightsOfAConvolution) {
+  plan::Step step;
+  step.flops = 2.0 * 32 * 128 * 128 * 32 * 9;
+  const Work convolution = workOf(
+      step, kernel(plan::KernelKind::Generated, "k", {{1, 32, 128, 128}, {32, 32, 3, 3}}, {1, 32, 128, 128}));
+  EXPECT_EQ(convolution.kind, WorkKind::Contraction);
+  EXPECT_EQ(convolution.m * convolution.n, 32.0 * 128 * 128);
+  EXPECT_EQ(convolution.k, 32.0 * 9);
+  step.flops = 2.0 * 8 * 64 * 32 * 128;
+  const Work batched = workOf(step, kernel(plan::KernelKind::Generated, "k", {{8, 64, 32}, {8, 32, 128}}, {8, 64, 128}));
+  EXPECT_EQ(batched.m, 64);
+}
+
 TEST(Work, knowsKindsOfKernels) {
   using plan::KernelKind;
   EXPECT_EQ(
