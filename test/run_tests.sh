@@ -94,6 +94,7 @@ slice=1/24
 [ ${#full[@]} -gt 0 ] && slice="$part"
 walk partitioned-node "$python" test/conformance/node_tests.py --ampc build/bin/ampc --devices 1,2,3,8 \
     --strategy random:1 --part "$slice"
+walk choices "$python" test/e2e/run_planner_choices.py
 walk planner "$python" test/e2e/run_planner.py "${full[@]}" --part "$part"
 walk models "$python" test/e2e/run_models.py "${full[@]}" --part "$part"
 

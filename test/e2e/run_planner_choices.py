@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Does the planner find by itself what an engineer would choose? Stacks of products whose best plan is known: data
+parallelism for a large batch, split weights for one wide request, one device for little work, a pipeline for throughput,
+a plan within a memory limit. Presets name the devices, which need not exist. Prints "N passed, N failed" at the end."""
+
+import os
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from ampc_command import Failed, plan_summary
+
+MIB = 1 << 20
+
+
+def stack(folder, batch, widths):
+    """A file with MatMul + Relu per pair of widths, and the bytes of its weights."""
+    random = np.random.default_rng(0)
+    nodes, weights, value = [], [], "x"
+    for number, (rows, columns) in enumerate(zip(widths, widths[1:])):
+        matrix = (random.standard_normal((rows, columns)) / rows**0.5).astype(np.float32)
+        weights.append(numpy_helper.from_array(matrix, f"w{number}"))
+        nodes += [helper.make_node("MatMul", [value, f"w{number}"], [f"m{number}"]),
+                  helper.make_node("Relu", [f"m{number}"], [f"r{number}"])]
+        value = f"r{number}"
+    graph = helper.make_graph(nodes, "stack", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, widths[0]])],
+                              [helper.make_tensor_value_info(value, TensorProto.FLOAT, [batch, widths[-1]])], weights)
+    path = os.path.join(folder, f"stack-{batch}-{len(widths)}-{widths[0]}.onnx")
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path, sum(len(weight.raw_data) for weight in weights)
+
+
+def fullest(summary):
+    return max(device["bytes"] for device in summary["devices"])
+
+
+def large_batch_splits_data(folder):
+    path, weights = stack(folder, 4096, [512] * 7)
+    for preset in ("cpux4", "h100x8"):
+        summary = plan_summary(path, "--cluster", preset)
+        assert summary["strategy"].startswith("grid"), summary["strategy"]
+        assert fullest(summary) >= weights, "weights are split"
+        assert summary["step_seconds"] < summary["one_device_seconds"] / 3
+
+
+def wide_request_splits_weights(folder):
+    path, weights = stack(folder, 1, [2048, 8192, 2048, 8192, 2048])
+    for preset in ("cpux4", "h100x8"):
+        summary = plan_summary(path, "--cluster", preset)
+        assert fullest(summary) < weights / 2, "weights are not split"
+        assert summary["step_seconds"] < summary["one_device_seconds"] / 2
+
+
+def little_work_stays_on_one_device(folder):
+    path, _ = stack(folder, 1, [64] * 4)
+    for preset in ("cpux4", "h100x8"):
+        assert plan_summary(path, "--cluster", preset)["strategy"] == "one device"
+
+
+def throughput_makes_a_pipeline(folder):
+    path, _ = stack(folder, 64, [1024] * 17)
+    summary = plan_summary(path, "--cluster", "cpux4", "--objective", "throughput")
+    assert summary["strategy"].startswith("pipeline"), summary["strategy"]
+
+
+def mixtures_are_found(folder):
+    path, _ = stack(folder, 64, [1024] * 17)
+    summary = plan_summary(path, "--cluster", "cpux4")
+    assert summary["strategy"] == "grid 2 x 2", summary["strategy"]
+    for forced in ("data", "tensor", "pipeline"):
+        assert summary["step_seconds"] <= plan_summary(path, "--cluster", "cpux4", "--strategy", forced)["step_seconds"]
+
+
+def limits_are_kept(folder):
+    path, weights = stack(folder, 64, [1024] * 17)
+    free = plan_summary(path, "--cluster", "cpux4")
+    limit = weights // 4 + 5 * MIB
+    limited = plan_summary(path, "--cluster", "cpux4", "--memory-limit", limit)
+    assert fullest(free) > limit >= fullest(limited)
+    assert limited["step_seconds"] >= free["step_seconds"]
+    try:
+        plan_summary(path, "--cluster", "cpux4", "--memory-limit", weights // 8)
+        raise AssertionError("an eighth of the weights cannot be enough for a fourth of them")
+    except Failed as failure:
+        assert failure.code == 5 and "remedy:" in failure.text, failure.text
+
+
+def main():
+    cases = [large_batch_splits_data, wide_request_splits_weights, little_work_stays_on_one_device,
+             throughput_makes_a_pipeline, mixtures_are_found, limits_are_kept]
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="ampc-choices-") as folder:
+        for case in cases:
+            try:
+                case(folder)
+            except (AssertionError, Failed) as problem:
+                failed += 1
+                print(f"FAILED {case.__name__}: {problem}")
+    print(f"{len(cases) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
