@@ -4,7 +4,8 @@
 #   test/run_tests.sh                      what ./setup.sh test runs
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
 #   test/run_tests.sh --only NAME          one group: unit, sanitized, fuzz, structure, lit, command-line, memory, demo,
-#                                          node, contributed, added-op, partitioned-node, models
+#                                          node, contributed, added-op, partitioned-node, choices,
+#                                          planner, models
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="${AMPC_CACHE:-$HOME/.cache/ampc}"
@@ -16,7 +17,7 @@ while [ $# -gt 0 ]; do
     --full) full=(--full) ;;
     --part) part="${2:?--part needs K/M}"; shift ;;
     --only) only="${2:?--only needs a name}"; shift ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
   esac
   shift
 done
