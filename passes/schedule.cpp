@@ -74,6 +74,7 @@ private:
   std::vector<uint32_t> ranks;
 
   llvm::DenseMap<Value, int> bufferOf;
+  std::map<std::pair<int, uint32_t>, int> packedForms; // by weights and packing kernel
   std::vector<Virtual> buffers;
   struct Pending {
     plan::Step step;
@@ -317,14 +318,18 @@ int ClassScheduler::pack(plan::Kernel &kernel, Operation *op, int weights) {
   step.nodes = nameOf(op).str();
   step.bytes = 2.0 * double(facts.packedBytes);
   step.kernel = kernelIndex(packing, "pack\n" + kernelText(op));
+  kernel = std::move(packed);
+  // Kernels that use the same weights in the same way share the packed form: the steps of a recurrent cell.
+  auto [known, isNew] = packedForms.try_emplace({weights, step.kernel}, 0);
+  if (!isNew)
+    return known->second;
   Virtual buffer;
   buffer.buffer.sizeBytes = facts.packedBytes;
   buffer.atLoad = true;
   buffers.push_back(buffer);
   int result = int(buffers.size()) - 1;
   addStep(std::move(step), {weights}, {result}, true);
-  kernel = std::move(packed);
-  return result;
+  return known->second = result;
 }
 
 void ClassScheduler::libraryKernel(Operation *op) {

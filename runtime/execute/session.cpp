@@ -129,6 +129,8 @@ Status Session::prepare() {
   const std::vector<int> cpus = allowedCpus();
   const size_t threads = plan.ranks.size() * plan.threadsPerDevice;
   policy.spinIterations = threads <= cpus.size() ? patientSpinIterations : hastySpinIterations;
+  // A caller that spins needs a core of its own: else it takes one from a device.
+  callerSpinIterations = threads < cpus.size() ? patientSpinIterations : hastySpinIterations;
   double seconds = options.deadlineSeconds > 0 ? options.deadlineSeconds : defaultDeadlineSeconds;
   policy.deadline = std::chrono::nanoseconds(int64_t(std::min(seconds, 1e9) * 1e9));
   const std::vector<uint64_t> mappedBytes = plan::mappedWeightShares(plan);
@@ -314,7 +316,7 @@ Status Session::bind(Request &request) {
 }
 
 bool Session::wait(Request &request, double timeoutSeconds) {
-  for (uint32_t i = 0; i < policy.spinIterations && !request.isDone.load(std::memory_order_acquire); ++i)
+  for (uint32_t i = 0; i < callerSpinIterations && !request.isDone.load(std::memory_order_acquire); ++i)
     relaxCore();
   if (request.isDone.load(std::memory_order_acquire))
     return true;

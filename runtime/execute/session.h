@@ -138,6 +138,7 @@ private:
   uint32_t numSlots = 1;
   bool isNull = false;
   WaitPolicy policy;
+  uint32_t callerSpinIterations = 0;
   std::chrono::steady_clock::time_point openedAt;
 
   mutable std::mutex logMutex;
