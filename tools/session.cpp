@@ -58,6 +58,7 @@ Result<std::unique_ptr<plan::PlanFile>> openPlan(const std::string &path, const 
 
 Result<Session> Session::open(const std::string &planPath, const SessionOptions &options) {
   ampc_session_options raw = AMPC_SESSION_OPTIONS_INIT;
+  raw.pin_threads = 1; // two devices that meet often drift onto one core otherwise, and take turns there
   raw.weights_directory = options.weightsFolder.empty() ? nullptr : options.weightsFolder.c_str();
   raw.collect_trace = options.collectTrace;
   ampc_session *opened = nullptr;

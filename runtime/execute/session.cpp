@@ -142,7 +142,7 @@ Status Session::prepare() {
         options.memoryLimitBytes ? options.memoryLimitBytes : plan.memoryLimitBytes;
     deviceOptions.mappedBytes = mappedBytes[number];
     deviceOptions.allocator = options.allocator;
-    deviceOptions.pinnedCpu = options.pinThreads && !cpus.empty() ? cpus[number % cpus.size()] : -1;
+    deviceOptions.pinnedCpu = options.pinThreads && threads <= cpus.size() ? cpus[number] : -1;
     deviceOptions.log = [this](int level, const std::string &message) { log(level, message); };
     rank->device =
         isNull ? makeNullDevice() : makeCpuDevice(*file, kernels.get(), number, std::move(deviceOptions));

@@ -115,7 +115,7 @@ typedef struct ampc_session_options {
   uint64_t memory_limit_bytes;   /* per device; 0: the plan's own limit */
   double deadline_seconds;       /* of every wait for another rank; 0: 300 seconds */
   int skip_weight_verification;  /* 1: embedded weights are not hashed at load */
-  int pin_threads;               /* 1: one CPU of the process's mask per device, in turn */
+  int pin_threads;               /* 1: one CPU of the process's mask per device, if there are enough */
   int collect_trace;             /* 1: every step's begin and end are recorded */
   ampc_log_function log;
   ampc_allocate_function allocate;
