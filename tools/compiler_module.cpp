@@ -132,7 +132,9 @@ Result<Compilation> compile(const CompileRequest &request, const std::string &pl
   llvm::Expected<CompiledModel> compiled = compileModel(request.modelPath, options);
   if (!compiled) {
     Failure failure = failureOf(compiled.takeError());
-    failure.facts.insert(failure.facts.begin(), {"model", request.modelPath});
+    // The importer has said it; later stages do not know the file.
+    if (llvm::none_of(failure.facts, [](const auto &fact) { return fact.first == "model"; }))
+      failure.facts.insert(failure.facts.begin(), {"model", request.modelPath});
     return failure;
   }
   Compilation result;

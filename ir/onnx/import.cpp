@@ -7,6 +7,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/message_lite.h>
 
 namespace ampc {
 
@@ -47,6 +48,7 @@ static llvm::Error checkStates(const ImportOptions &options, const ImportedModel
 
 static llvm::Expected<ImportedModel> importFile(mlir::MLIRContext &context, const ModelFile &file,
                                                 const ImportOptions &options) {
+  google::protobuf::LogSilencer silence; // what is wrong with a message is said by our errors alone
   loadDialects(context);
   llvm::Expected<ScannedModel> scanned = scanModel(file);
   if (!scanned)

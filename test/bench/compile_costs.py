@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 
-import onnx
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench_models import bench_cases
@@ -62,12 +61,10 @@ def main():
     print("|---|---|---|---|---|---|")
     for case in bench_cases(arguments.models and arguments.models.split(",")):
         with tempfile.TemporaryDirectory(prefix="ampc-bench-") as folder:
-            model, plan = case.make(), os.path.join(folder, "model.plan")
-            path = model if isinstance(model, str) else os.path.join(folder, "model.onnx")
-            if not isinstance(model, str):
-                onnx.save(model, path)
+            plan = os.path.join(folder, "model.plan")
+            case.write(folder)
             try:
-                summary, seconds, peak = compile_watched(path, "-o", plan, "--devices", arguments.devices,
+                summary, seconds, peak = compile_watched(case.path, "-o", plan, "--devices", arguments.devices,
                                                          *case.options())
             except RuntimeError as failure:
                 print(f"| {case.name} | {failure} | | | | |", flush=True)

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 
-import onnx
 import onnxruntime
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -109,10 +108,7 @@ def main():
     ratios = {n: [] for n in devices}
     for case in bench_cases(arguments.models and arguments.models.split(",")):
         with tempfile.TemporaryDirectory(prefix="ampc-bench-") as folder:
-            model = case.make()
-            case.path = model if isinstance(model, str) else os.path.join(folder, "model.onnx")
-            if not isinstance(model, str):
-                onnx.save(model, case.path)
+            case.write(folder)
             case.inputs = Reference(case.path, case.shapes, case.values, most_sets=1).input_sets[0]
             first = None
             for n in devices:

@@ -13,7 +13,6 @@ import statistics
 import sys
 import tempfile
 
-import onnx
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench_models import bench_cases
@@ -52,10 +51,7 @@ def main():
     ratios = []
     for case in bench_cases(arguments.models and arguments.models.split(",")):
         with tempfile.TemporaryDirectory(prefix="ampc-bench-") as folder:
-            model = case.make()
-            case.path = model if isinstance(model, str) else os.path.join(folder, "model.onnx")
-            if not isinstance(model, str):
-                onnx.save(model, case.path)
+            case.write(folder)
             try:
                 seconds = measure(case, arguments.devices, strategies, arguments.rounds, folder)
             except Failed as failure:

@@ -56,6 +56,8 @@ class Shell:
         assert done.returncode == code, f"{arguments}: exit {done.returncode} instead of {code}: {done.stderr.strip()}"
         assert ERROR.match(done.stderr), f"{arguments}: no error line: {done.stderr!r}"
         assert f"AMPC-{code}" in done.stderr, f"{arguments}: wrong code: {done.stderr!r}"
+        facts = [line for line in done.stderr.splitlines() if line.startswith("  ")]
+        assert len(facts) == len(set(facts)), f"{arguments}: a fact is said twice: {done.stderr!r}"
         left = self.files() - before
         assert not left, f"{arguments}: left {left}"
         return done.stderr

@@ -46,14 +46,17 @@ class Case:
             result += ["--state", f"{name}={output}"]
         return result
 
+    def write(self, folder):
+        """Sets `path`: the model's own file, or one in `folder` for a model that is generated."""
+        model = self.make()
+        self.path = model if isinstance(model, str) else os.path.join(folder, self.name + ".onnx")
+        if self.path != model:
+            onnx.save(model, self.path)
+
     def prepare(self, folder):
         if self.reference:
             return
-        model = self.make()
-        self.path = model
-        if not isinstance(model, str):
-            self.path = os.path.join(folder, self.name + ".onnx")
-            onnx.save(model, self.path)
+        self.write(folder)
         drawn = {name: draw for (model, name), draw in real_models.DRAWN.items() if model == self.name}
         self.reference = Reference(self.path, self.shapes, self.values, drawn=drawn,
                                    most_sets=3 if self.name.startswith("random-") else MOST_INPUT_SETS)

@@ -16,7 +16,6 @@ import time
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [FOLDER, os.path.join(os.path.dirname(FOLDER), "models")]
-import onnx
 from ampc_command import Failed, plan_summary
 from run_models import all_cases
 
@@ -25,19 +24,10 @@ STRATEGIES = ["data", "tensor", "pipeline"] + [f"random:{seed}" for seed in rang
 ROUNDING = 1e-9  # sums of the same numbers in another order
 
 
-def model_path(case, folder):
-    model = case.make()
-    if isinstance(model, str):
-        return model
-    path = os.path.join(folder, case.name + ".onnx")
-    onnx.save(model, path)
-    return path
-
-
 def check(case, preset, strategies, folder):
     """Strategies that beat `auto`, and auto's summary."""
-    path = model_path(case, folder)
-    step = lambda strategy: plan_summary(path, "--cluster", preset, "--strategy", strategy, *case.options())
+    case.write(folder)
+    step = lambda strategy: plan_summary(case.path, "--cluster", preset, "--strategy", strategy, *case.options())
     auto = step("auto")
     times = {strategy: step(strategy)["step_seconds"] for strategy in strategies}
     return {name: seconds for name, seconds in times.items() if seconds < auto["step_seconds"] * (1 - ROUNDING)}, auto

@@ -5,8 +5,6 @@
 
 #include "llvm/Support/raw_ostream.h"
 
-#include <google/protobuf/stubs/logging.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <sys/mman.h>
@@ -49,11 +47,6 @@ static void importAs(const std::string &path, bool isBound) {
     return accept(again.takeError());
   if (textOf(*again) != textOf(*imported) || again->strippedModel != imported->strippedModel)
     std::abort();
-}
-
-extern "C" int LLVMFuzzerInitialize(int *, char ***) {
-  google::protobuf::SetLogHandler(nullptr); // says what is wrong with damaged messages
-  return 0;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
