@@ -209,6 +209,8 @@ double rendezvousSeconds(double n, const LinkTier &tier, double coreShare) {
   return tier.latencySeconds * std::max(1.0, std::log2(n)) + tier.switchSeconds * (1 / coreShare - 1);
 }
 
+bool isPointToPoint(StepKind kind) { return kind == StepKind::Exchange || kind == StepKind::Send; }
+
 /// Bytes that the busiest rank reads and writes when threads copy out of each other's buffers.
 double copyTraffic(StepKind kind, double bytes, double n) {
   switch (kind) {
@@ -219,6 +221,7 @@ double copyTraffic(StepKind kind, double bytes, double n) {
   case StepKind::AllToAll:
   case StepKind::Broadcast:
   case StepKind::Exchange:
+  case StepKind::Send:
     return 2 * bytes;
   default:
     return 0;
@@ -232,11 +235,12 @@ double slowestShare(std::span<const uint32_t> ranks, const Cluster &cluster) {
   return share;
 }
 
-/// Ranks meet, copy `traffic` bytes (read + written), and nobody leaves while others still read.
-double copySeconds(double traffic, std::span<const uint32_t> ranks, const LinkTier &tier,
+/// Ranks meet, copy `traffic` bytes (read + written), and meet again, so that nobody leaves while others still read;
+/// after a send nobody has to know when it was read.
+double copySeconds(StepKind kind, double traffic, std::span<const uint32_t> ranks, const LinkTier &tier,
                    const Cluster &cluster) {
   const double share = slowestShare(ranks, cluster);
-  return 2 * rendezvousSeconds(double(ranks.size()), tier, share) +
+  return (kind == StepKind::Send ? 1 : 2) * rendezvousSeconds(double(ranks.size()), tier, share) +
          traffic / (tier.bandwidthBytesPerSecond * share);
 }
 
@@ -244,27 +248,25 @@ double sharedMemorySeconds(StepKind kind, double bytes, std::span<const uint32_t
                            const Cluster &cluster) {
   const double n = double(ranks.size());
   if (kind != StepKind::AllReduce)
-    return copySeconds(copyTraffic(kind, bytes, n), ranks, tier, cluster);
+    return copySeconds(kind, copyTraffic(kind, bytes, n), ranks, tier, cluster);
   // Either everybody reduces everything, or an n-th and, after another meeting, copies the others' parts.
   const double split = bytes + bytes / n + 2 * bytes * (n - 1) / n;
-  return std::min(copySeconds(bytes * (n + 1), ranks, tier, cluster),
-                  copySeconds(split, ranks, tier, cluster) +
+  return std::min(copySeconds(kind, bytes * (n + 1), ranks, tier, cluster),
+                  copySeconds(kind, split, ranks, tier, cluster) +
                       rendezvousSeconds(n, tier, slowestShare(ranks, cluster)));
 }
-
-bool isCollective(StepKind kind) { return kind >= StepKind::AllReduce && kind <= StepKind::Exchange; }
 
 } // namespace
 
 double collectiveSeconds(StepKind kind, double bytesPerRank, std::span<const uint32_t> ranks,
                          const Cluster &cluster) {
-  if (ranks.size() < 2 || !isCollective(kind) || cluster.devices.empty() || cluster.tiers.empty())
+  if (ranks.size() < 2 || !isCommunication(kind) || cluster.devices.empty() || cluster.tiers.empty())
     return 0;
   const double bytes = std::max(bytesPerRank, 0.0);
   const LinkTier &tier = cluster.tiers[cluster.tierOf(ranks)];
   if (tier.transport == Transport::SharedMemory)
     return sharedMemorySeconds(kind, bytes, ranks, tier, cluster);
-  if (kind == StepKind::Exchange) {
+  if (isPointToPoint(kind)) {
     std::vector<PairBytes> ring;
     for (size_t i = 0; i < ranks.size(); ++i)
       ring.push_back({ranks[i], ranks[(i + 1) % ranks.size()], bytes});
@@ -351,16 +353,16 @@ double communicationSeconds(const plan::Communication &communication, size_t gro
     received[move.targetMember] += bytes;
     if (move.sourceMember != move.targetMember)
       sent[move.sourceMember] += bytes;
-    if (kind == StepKind::Exchange)
+    if (isPointToPoint(kind))
       pairs.push_back({ranks[move.sourceMember], ranks[move.targetMember], bytes});
   }
   const LinkTier &tier = cluster.tiers[cluster.tierOf(ranks)];
   if (tier.transport == Transport::SharedMemory) {
     const double busiest = *std::max_element(received.begin(), received.end());
     const double writtenPart = kind == StepKind::ReduceScatter ? 1 / n : 1; // n values read for one written
-    return copySeconds(busiest * (1 + writtenPart), ranks, tier, cluster);
+    return copySeconds(kind, busiest * (1 + writtenPart), ranks, tier, cluster);
   }
-  if (kind == StepKind::Exchange)
+  if (isPointToPoint(kind))
     return exchangeSeconds(pairs, cluster);
   double busiest = *std::max_element(sent.begin(), sent.end());
   if (kind == StepKind::Broadcast)

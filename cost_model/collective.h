@@ -16,7 +16,7 @@ namespace ampc::cost {
 ///   ReduceScatter  the partial value; the result is an n-th of it
 ///   AllToAll       one rank's shard; each rank keeps an n-th of it
 ///   Broadcast      the value
-///   Exchange       what the busiest rank sends (no pairs known: to one neighbour in the ring)
+///   Exchange, Send what the busiest rank sends (no pairs known: to one neighbour in the ring)
 /// Groups of fewer than two ranks, and other kinds of steps, cost 0.
 double collectiveSeconds(plan::StepKind kind, double bytesPerRank, std::span<const uint32_t> ranks,
                          const Cluster &cluster);

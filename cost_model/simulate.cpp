@@ -5,7 +5,9 @@
 #include "cost_model/step_times.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <map>
 #include <tuple>
 #include <unordered_map>
 
@@ -14,8 +16,6 @@ namespace {
 
 using plan::StepKind;
 constexpr double unknown = -1;
-
-bool meets(StepKind kind) { return kind >= StepKind::AllReduce && kind <= StepKind::Exchange; }
 
 /// Steps of a program by queue, and which step signals an event.
 struct ProgramOrder {
@@ -35,6 +35,13 @@ struct Meeting {
   double latestSeconds = 0;
   std::vector<uint32_t> cursors;
   std::vector<double> readySeconds;
+};
+
+/// What one request sends to one group: complete when all senders have posted.
+struct Post {
+  double latestSeconds = 0;
+  size_t posted = 0;
+  std::vector<uint32_t> waiting; // receivers that came before
 };
 
 class Simulation {
@@ -128,7 +135,7 @@ private:
       const std::string where = "program '" + plan.programs[program].name + "', step '" + what.name + "'";
       if (what.kind == StepKind::Launch && what.kernel >= plan.kernels.size())
         return fail(where + " names a kernel that does not exist");
-      if (meets(what.kind) && what.communication >= plan.communications.size())
+      if (isCommunication(what.kind) && what.communication >= plan.communications.size())
         return fail(where + " names a communication that does not exist");
       if (what.queue >= 64)
         return fail(where + " names queue " + std::to_string(what.queue));
@@ -180,8 +187,10 @@ private:
       }
       ready = std::max(ready, end);
     }
-    if (meets(what.kind)) {
+    if (isCommunication(what.kind)) {
       const int32_t group = times.groupOf(what.communication, cursor.rank);
+      if (group >= 0 && what.kind == StepKind::Send)
+        return send(cursor, index, step, uint32_t(group), ready);
       if (group >= 0)
         return arrive(cursor, index, what.communication, uint32_t(group), ready);
     }
@@ -227,6 +236,54 @@ private:
     return true;
   }
 
+  /// Senders go on at once; a receiver waits for all of them, then copies.
+  bool send(Cursor &cursor, uint32_t index, uint32_t step, uint32_t group, double ready) {
+    const uint32_t communication = stepAt(cursor.rank, step).communication;
+    const std::vector<uint32_t> &members = plan.communications[communication].groups[group];
+    const Roles &roles = rolesOf(communication);
+    const size_t member = size_t(std::find(members.begin(), members.end(), cursor.rank) - members.begin());
+    Post &post = posts[{communication, group, cursor.request}];
+    if (roles.receives[member] && post.posted < roles.numSenders) {
+      post.waiting.push_back(index);
+      return false;
+    }
+    double start = ready, seconds = 0;
+    if (roles.sends[member]) {
+      ++post.posted;
+      post.latestSeconds = std::max(post.latestSeconds, ready);
+      runnable.insert(runnable.end(), post.waiting.begin(), post.waiting.end());
+      post.waiting.clear();
+    } else if (roles.receives[member]) {
+      start = std::max(ready, post.latestSeconds);
+      seconds = times.communicationSeconds(communication, group);
+    }
+    if (cursor.request == 0)
+      timeline.communicationSeconds[cursor.rank] += seconds;
+    complete(cursor, step, ready, start, start + seconds);
+    return true;
+  }
+
+  /// Who sends and who receives in a Send, by member.
+  struct Roles {
+    std::vector<bool> sends, receives;
+    size_t numSenders = 0;
+  };
+  const Roles &rolesOf(uint32_t communication) {
+    auto [known, isNew] = roles.try_emplace(communication);
+    if (isNew) {
+      const plan::Communication &what = plan.communications[communication];
+      known->second.sends.resize(what.groups[0].size());
+      known->second.receives.resize(what.groups[0].size());
+      for (const plan::Move &move : what.moves) {
+        known->second.sends[move.sourceMember] = true;
+        known->second.receives[move.targetMember] = true;
+      }
+      known->second.numSenders =
+          size_t(std::count(known->second.sends.begin(), known->second.sends.end(), true));
+    }
+    return known->second;
+  }
+
   void complete(Cursor &cursor, uint32_t step, double ready, double start, double end) {
     const uint32_t request = cursor.request;
     endOf(cursor.rank, request, step) = end;
@@ -246,16 +303,21 @@ private:
     }
   }
 
-  /// Explains the first cursor that stands still.
+  /// Explains a cursor that stands still: of the earliest request, because later ones may merely wait for its slot.
   void explainDeadlock() {
-    for (const Cursor &cursor : cursors) {
+    std::vector<Cursor> byRequest = cursors;
+    std::stable_sort(byRequest.begin(), byRequest.end(),
+                     [](const Cursor &a, const Cursor &b) { return a.request < b.request; });
+    for (const Cursor &cursor : byRequest) {
       const ProgramOrder &order = orders[programOf(cursor.rank)];
       if (cursor.request >= requests || cursor.position >= order.queues[cursor.queue].size())
         continue;
       const uint32_t step = order.queues[cursor.queue][cursor.position];
+      const plan::Step &what = stepAt(cursor.rank, step);
       std::string reason = "an event is never signalled";
-      if (cursor.arrived) {
-        const plan::Step &what = stepAt(cursor.rank, step);
+      if (what.kind == StepKind::Send) {
+        reason = "a sender does not come";
+      } else if (cursor.arrived) {
         const int32_t group = times.groupOf(what.communication, cursor.rank);
         const Meeting &meeting = meetings[uint64_t(what.communication) << 32 | uint32_t(group)];
         const size_t all = plan.communications[what.communication].groups[size_t(group)].size();
@@ -302,6 +364,8 @@ private:
   std::vector<std::vector<uint32_t>> waiting; // by rank: cursors that wait for an event
   std::unordered_map<uint32_t, std::vector<uint32_t>> waitingForRequest;
   std::unordered_map<uint64_t, Meeting> meetings; // by communication and group
+  std::map<std::array<uint32_t, 3>, Post> posts;  // by communication, group and request
+  std::unordered_map<uint32_t, Roles> roles;      // by communication
   std::vector<size_t> stepsLeft;
   std::vector<double> completion, lastEnd; // by request
 };
@@ -338,7 +402,7 @@ std::vector<std::vector<double>> predictSteps(const plan::Plan &plan, const Clus
       for (uint32_t step = 0; step < plan.programs[program].steps.size(); ++step) {
         const plan::Step &what = plan.programs[program].steps[step];
         double &entry = seconds[program][step];
-        if (!meets(what.kind))
+        if (!isCommunication(what.kind))
           entry = times.stepSeconds(rank, program, step);
         else if (what.communication < plan.communications.size())
           for (uint32_t group = 0; group < plan.communications[what.communication].groups.size(); ++group)

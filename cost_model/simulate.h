@@ -1,5 +1,5 @@
 // Executes the step list of a plan in simulated time: queues in order, events, collectives that meet on all
-// members, slots. The measured counterpart is the runtime's trace; both name the same steps.
+// members, sends that wait for nobody, slots. The measured counterpart is the runtime's trace; both name the same steps.
 #pragma once
 
 #include "cost_model/cluster.h"
@@ -20,7 +20,7 @@ struct SimulateOptions {
 };
 
 /// One execution of one step on one rank. A collective is "ready" when this rank arrives and starts when all
-/// have.
+/// have; a send takes its sender no time and starts at the receiver when it and the senders have come.
 struct TimelineStep {
   uint32_t rank = 0, request = 0, program = 0, step = 0;
   double readySeconds = 0, startSeconds = 0, endSeconds = 0;

@@ -126,6 +126,15 @@ llvm::Error Compiler::import() {
   return llvm::Error::success();
 }
 
+/// Memory of the fullest device, with its share of the weights that are read in place.
+static uint64_t peakBytes(const plan::Plan &plan) {
+  std::vector<uint64_t> mapped = plan::mappedWeightShares(plan);
+  uint64_t peak = 0;
+  for (size_t rank = 0; rank < mapped.size(); ++rank)
+    peak = std::max(peak, plan.ranks[rank].peakBytes + mapped[rank]);
+  return peak;
+}
+
 /// One candidate from decision to step list.
 llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bool dump, KernelNodes *kernels) {
   OwningOpRef<ModuleOp> module = model.module->clone();
@@ -170,7 +179,12 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
   Candidate candidate;
   candidate.decision = decision;
   model.weights.weights.resize(numModelWeights);
-  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, model.weights, std::move(entry));
+  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, model.weights, entry);
+  if (scheduled && decision.grids.size() > 1 && peakBytes(scheduled->plan) > memoryLimitBytes()) {
+    // Slower, but what is sent need not be kept.
+    model.weights.weights.resize(numModelWeights);
+    scheduled = schedule(*module, model.weights, std::move(entry), {.keepsSent = false});
+  }
   if (!scheduled)
     return scheduled.takeError();
   candidate.scheduled = std::move(*scheduled);
@@ -211,15 +225,6 @@ std::vector<Decision> Compiler::decide(uint64_t searchLimitBytes, std::optional<
   strategy.timeLimitSeconds = options.timeLimitSeconds;
   strategy.threads = options.jobs > 0 ? options.jobs : int(std::max(1u, std::thread::hardware_concurrency()));
   return findDecisions(view.graph, options.cluster, strategy, shortage);
-}
-
-/// Memory of the fullest device, with its share of the weights that are read in place.
-static uint64_t peakBytes(const plan::Plan &plan) {
-  std::vector<uint64_t> mapped = plan::mappedWeightShares(plan);
-  uint64_t peak = 0;
-  for (size_t rank = 0; rank < mapped.size(); ++rank)
-    peak = std::max(peak, plan.ranks[rank].peakBytes + mapped[rank]);
-  return peak;
 }
 
 /// Simulates the candidates of the search and takes the fastest that fits. What the search does not see (gaps between

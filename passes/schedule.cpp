@@ -22,9 +22,9 @@ class ClassScheduler {
 public:
   ClassScheduler(func::FuncOp function, ScheduledPlan &out, WeightStore &weights, const std::vector<Grid> &grids,
                  std::map<std::string, uint32_t> &kernels, std::map<std::string, uint32_t> &communications,
-                 std::map<uint32_t, uint32_t> &blobs)
+                 std::map<uint32_t, uint32_t> &blobs, const ScheduleOptions &options)
       : function(function), out(out), weights(weights), grids(grids), kernels(kernels), communications(communications),
-        blobs(blobs), stage(ampc::stageOf(function)) {
+        blobs(blobs), options(options), stage(ampc::stageOf(function)) {
     for (int64_t rank : function->getAttrOfType<DenseI64ArrayAttr>("ranks").asArrayRef())
       ranks.push_back(uint32_t(rank));
   }
@@ -70,6 +70,7 @@ private:
   std::map<std::string, uint32_t> &kernels;
   std::map<std::string, uint32_t> &communications;
   std::map<uint32_t, uint32_t> &blobs; // weight -> blob
+  const ScheduleOptions &options;
   int stage;
   std::vector<uint32_t> ranks;
 
@@ -383,8 +384,11 @@ void ClassScheduler::communication(Operation *op) {
     for (uint32_t rank : group)
       key += "," + std::to_string(rank);
   auto [it, isNew] = communications.try_emplace(key, uint32_t(out.plan.communications.size()));
-  if (isNew)
+  if (isNew) {
     out.plan.communications.push_back(communicationOf(op, grids, typeOf(value).type));
+    if (isTransfer(op) && options.keepsSent && !atLoad(op))
+      out.plan.communications.back().kind = plan::StepKind::Send;
+  }
   step.kind = out.plan.communications[it->second].kind;
   step.communication = it->second;
   step.bytes = out.plan.communications[it->second].bytesPerRank;
@@ -413,7 +417,7 @@ void ClassScheduler::chooseInPlace() {
   std::vector<size_t> lastRead(buffers.size(), 0), writers(buffers.size(), 0);
   for (size_t k = 0; k < steps.size(); ++k) {
     for (int read : steps[k].reads)
-      lastRead[read] = k;
+      lastRead[read] = steps[k].step.kind == plan::StepKind::Send ? steps.size() : std::max(lastRead[read], k);
     for (int write : steps[k].writes)
       ++writers[write];
   }
@@ -451,8 +455,9 @@ void ClassScheduler::place() {
     int64_t time = counts[pending.atLoad]++;
     for (int read : pending.reads) {
       buffers[read].readByForward |= !pending.atLoad;
+      bool isSent = pending.step.kind == plan::StepKind::Send;
       if (buffers[read].atLoad == pending.atLoad)
-        buffers[read].end = std::max(buffers[read].end, time);
+        buffers[read].end = std::max(buffers[read].end, isSent ? int64_t(steps.size()) : time);
     }
     for (int write : pending.writes) {
       if (buffers[write].begin < 0)
@@ -535,7 +540,8 @@ void ClassScheduler::run() {
   place();
 }
 
-llvm::Expected<ScheduledPlan> schedule(ModuleOp module, WeightStore &weights, plan::EntryPoint entry) {
+llvm::Expected<ScheduledPlan> schedule(ModuleOp module, WeightStore &weights, plan::EntryPoint entry,
+                                       const ScheduleOptions &options) {
   ScheduledPlan out;
   out.plan.entry = std::move(entry);
   std::vector<Grid> grids = gridsOf(module);
@@ -545,7 +551,7 @@ llvm::Expected<ScheduledPlan> schedule(ModuleOp module, WeightStore &weights, pl
   std::map<std::string, uint32_t> kernels, communications;
   std::map<uint32_t, uint32_t> blobs;
   for (func::FuncOp function : module.getOps<func::FuncOp>())
-    ClassScheduler(function, out, weights, grids, kernels, communications, blobs).run();
+    ClassScheduler(function, out, weights, grids, kernels, communications, blobs, options).run();
   return out;
 }
 

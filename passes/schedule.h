@@ -15,7 +15,14 @@ struct ScheduledPlan {
   std::vector<uint32_t> blobWeights;      // plan.blobs[k] = weights[blobWeights[k]]
 };
 
+struct ScheduleOptions {
+  /// Values for other stages stay in their buffers until the request has ended, so that a stage need not wait for those
+  /// that read them (Send); else it meets them (Exchange), and the buffers are free again.
+  bool keepsSent = true;
+};
+
 /// `weights` gains an entry for every literal of the module.
-llvm::Expected<ScheduledPlan> schedule(mlir::ModuleOp module, WeightStore &weights, plan::EntryPoint entry);
+llvm::Expected<ScheduledPlan> schedule(mlir::ModuleOp module, WeightStore &weights, plan::EntryPoint entry,
+                                       const ScheduleOptions &options = {});
 
 } // namespace ampc

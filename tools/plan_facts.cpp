@@ -55,8 +55,7 @@ static std::vector<CollectiveFacts> collectivesOf(const PlanFacts &facts) {
       continue;
     for (size_t s = 0; s < plan.programs[p].steps.size(); ++s) {
       const plan::Step &step = plan.programs[p].steps[s];
-      bool isCollective = step.kind >= plan::StepKind::AllReduce && step.kind <= plan::StepKind::Exchange;
-      if (!isCollective || step.communication >= plan.communications.size() || !seen.insert(step.communication).second)
+      if (!plan::isCommunication(step.kind) || step.communication >= plan.communications.size() || !seen.insert(step.communication).second)
         continue;
       const plan::Communication &communication = plan.communications[step.communication];
       CollectiveFacts &entry = byKind[{std::string(plan::name(communication.kind)), communication.axes}];

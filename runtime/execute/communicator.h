@@ -18,8 +18,9 @@ struct CommunicationPart {
 class Communicator {
 public:
   virtual ~Communicator() = default;
-  /// Takes part; returns when `source` may be overwritten and `target` is complete. Not Done: the contents of
-  /// both sides are undefined, and nothing may be run before all ranks have left and `reset` was called.
+  /// Takes part; returns when `target` is complete and `source` may be overwritten; after a Send that is only when
+  /// the request has ended on all ranks. Not Done: the contents of both sides are undefined, and nothing may be run
+  /// before all ranks have left and `reset` was called.
   virtual WaitResult run(const CommunicationPart &part, const void *source, void *target,
                          const std::atomic<bool> &interrupt, const WaitPolicy &policy) = 0;
   /// A member of the group that has not come yet while `part`'s rank waits; its own rank when all have.
@@ -31,7 +32,8 @@ public:
 };
 
 /// Ranks are threads of this process; data goes by direct copy between their buffers.
-std::unique_ptr<Communicator> makeThreadsCommunicator(const plan::Plan &plan);
+/// `slots`: a rank begins request r only when request r - slots has ended on all ranks.
+std::unique_ptr<Communicator> makeThreadsCommunicator(const plan::Plan &plan, uint32_t slots);
 /// Waits for nobody and moves nothing.
 std::unique_ptr<Communicator> makeNullCommunicator();
 

@@ -134,7 +134,7 @@ Status Session::prepare() {
   double seconds = options.deadlineSeconds > 0 ? options.deadlineSeconds : defaultDeadlineSeconds;
   policy.deadline = std::chrono::nanoseconds(int64_t(std::min(seconds, 1e9) * 1e9));
   const std::vector<uint64_t> mappedBytes = plan::mappedWeightShares(plan);
-  communicator = isNull ? makeNullCommunicator() : makeThreadsCommunicator(plan);
+  communicator = isNull ? makeNullCommunicator() : makeThreadsCommunicator(plan, numSlots);
   for (uint32_t number = 0; number < plan.ranks.size(); ++number) {
     auto rank = std::make_unique<Rank>();
     DeviceOptions deviceOptions;
@@ -150,8 +150,7 @@ Status Session::prepare() {
                                std::pair(ProgramRole::Forward, &rank->forwardParts)})
       for (const plan::Step &step : program(number, role).steps) {
         CommunicationPart part;
-        if (step.kind != plan::StepKind::Launch && step.kind != plan::StepKind::Copy &&
-            step.kind != plan::StepKind::Wait) {
+        if (plan::isCommunication(step.kind)) {
           auto member = plan::findMember(plan.communications[step.communication], number);
           if (member) // always: checkCollectives
             part = {step.communication, member->first, member->second};

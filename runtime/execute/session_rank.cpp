@@ -78,8 +78,7 @@ Status Session::execute(Rank &rank, uint32_t number, ProgramRole role, const Req
       return interrupted();
     rank.currentStep.store(i, std::memory_order_relaxed);
     const auto begin = traced ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
-    const bool isLocal =
-        step.kind == StepKind::Launch || step.kind == StepKind::Copy || step.kind == StepKind::Wait;
+    const bool isLocal = !plan::isCommunication(step.kind);
     if (isLocal) {
       if (Status error = rank.device->run(role, i, buffers))
         return describe(std::move(*error), number, steps, step, nullptr, WaitResult::Done);

@@ -1,7 +1,8 @@
 // Collectives among threads: every member publishes its source, all meet, every member pulls what it needs in
-// fixed member order, all meet again so that sources may be reused.
+// fixed member order, all meet again so that sources may be reused. Sends go through mailboxes instead.
 #include "runtime/execute/communicator.h"
 
+#include "runtime/execute/mailbox.h"
 #include "runtime/execute/moves.h"
 #include "runtime/execute/reduce.h"
 
@@ -42,21 +43,28 @@ struct Meeting {
 
 class ThreadsCommunicator final : public Communicator {
 public:
-  explicit ThreadsCommunicator(const plan::Plan &plan) : plan(plan) {
+  ThreadsCommunicator(const plan::Plan &plan, uint32_t slots) : plan(plan) {
     meetings.resize(plan.communications.size());
+    mailboxes.resize(plan.communications.size());
     incoming.resize(plan.communications.size());
+    isSender.resize(plan.communications.size());
     for (size_t c = 0; c < plan.communications.size(); ++c) {
       const Communication &communication = plan.communications[c];
-      for (const auto &group : communication.groups)
-        meetings[c].push_back(std::make_unique<Meeting>(group.size()));
       if (communication.kind != StepKind::AllReduce)
         prepareMoves(communication, incoming[c]);
+      if (communication.kind == StepKind::Send)
+        prepareMailboxes(communication, slots, mailboxes[c], isSender[c]);
+      else
+        for (const auto &group : communication.groups)
+          meetings[c].push_back(std::make_unique<Meeting>(group.size()));
     }
   }
 
   WaitResult run(const CommunicationPart &part, const void *source, void *target,
                  const std::atomic<bool> &interrupt, const WaitPolicy &policy) override {
     const Communication &communication = plan.communications[part.communication];
+    if (communication.kind == StepKind::Send)
+      return send(part, source, target, interrupt, policy);
     Meeting &meeting = *meetings[part.communication][part.group];
     meeting.sources[part.member].store(source, std::memory_order_relaxed);
     meeting.targets[part.member].store(target, std::memory_order_relaxed);
@@ -68,13 +76,20 @@ public:
     case StepKind::ReduceScatter:
       combineMoves(communication, meeting, incoming[part.communication][part.member], target);
       break;
-    default: pullMoves(meeting, incoming[part.communication][part.member], target);
+    default: pullMoves(meeting.sources, incoming[part.communication][part.member], target);
     }
     return meet();
   }
 
   uint32_t missingRank(const CommunicationPart &part) const override {
     const auto &group = plan.communications[part.communication].groups[part.group];
+    if (plan.communications[part.communication].kind == StepKind::Send) {
+      const Mailbox &mailbox = *mailboxes[part.communication][part.group];
+      for (size_t member = 0; member < group.size(); ++member)
+        if (isSender[part.communication][member] && mailbox.isBehind(uint32_t(member), part.member))
+          return group[member];
+      return group[part.member];
+    }
     const Meeting &meeting = *meetings[part.communication][part.group];
     uint32_t own = meeting.rounds[part.member].load();
     for (size_t member = 0; member < group.size(); ++member)
@@ -87,6 +102,9 @@ public:
     for (auto &groups : meetings)
       for (auto &meeting : groups)
         meeting->arrivals.wake();
+    for (auto &groups : mailboxes)
+      for (auto &mailbox : groups)
+        mailbox->wake();
   }
 
   void reset() override {
@@ -96,6 +114,9 @@ public:
         for (auto &round : meeting->rounds)
           round.store(0);
       }
+    for (auto &groups : mailboxes)
+      for (auto &mailbox : groups)
+        mailbox->reset();
   }
 
 private:
@@ -107,6 +128,34 @@ private:
     const uint32_t target = round * members;
     meeting.arrivals.arrive(target);
     return meeting.arrivals.waitFor(target, interrupt, policy);
+  }
+
+  static void prepareMailboxes(const Communication &communication, uint32_t slots,
+                               std::vector<std::unique_ptr<Mailbox>> &mailboxes, std::vector<bool> &isSender) {
+    const size_t members = communication.groups[0].size();
+    isSender.resize(members);
+    for (const plan::Move &move : communication.moves)
+      isSender[move.sourceMember] = true;
+    const auto numSenders = uint32_t(std::count(isSender.begin(), isSender.end(), true));
+    for (size_t group = 0; group < communication.groups.size(); ++group)
+      mailboxes.push_back(std::make_unique<Mailbox>(members, numSenders, slots));
+  }
+
+  WaitResult send(const CommunicationPart &part, const void *source, void *target,
+                  const std::atomic<bool> &interrupt, const WaitPolicy &policy) {
+    Mailbox &mailbox = *mailboxes[part.communication][part.group];
+    if (isSender[part.communication][part.member]) {
+      mailbox.post(part.member, source);
+      return WaitResult::Done;
+    }
+    const Incoming &moves = incoming[part.communication][part.member];
+    if (moves.targets.empty()) // a copy of the value that nobody asked for, or an empty shard
+      return WaitResult::Done;
+    const Mailbox::Entry *entry = nullptr;
+    WaitResult result = mailbox.receive(part.member, entry, interrupt, policy);
+    if (result == WaitResult::Done)
+      pullMoves(entry->sources, moves, target);
+    return result;
   }
 
   static void prepareMoves(const Communication &communication, std::vector<Incoming> &members) {
@@ -149,10 +198,10 @@ private:
     return result;
   }
 
-  void pullMoves(const Meeting &meeting, const Incoming &incoming, void *target) const {
+  static void pullMoves(const std::vector<std::atomic<const void *>> &sources, const Incoming &incoming, void *target) {
     for (const auto &group : incoming.targets)
       for (const auto &part : group.parts)
-        copyMove(part.move, meeting.sources[part.sourceMember].load(std::memory_order_relaxed), target);
+        copyMove(part.move, sources[part.sourceMember].load(std::memory_order_relaxed), target);
   }
 
   void combineMoves(const Communication &communication, const Meeting &meeting, const Incoming &incoming,
@@ -242,8 +291,10 @@ private:
   }
 
   const plan::Plan &plan;
-  std::vector<std::vector<std::unique_ptr<Meeting>>> meetings; // by communication and group
-  std::vector<std::vector<Incoming>> incoming;                 // by communication and member
+  std::vector<std::vector<std::unique_ptr<Meeting>>> meetings;  // by communication and group; none for Send
+  std::vector<std::vector<std::unique_ptr<Mailbox>>> mailboxes; // by communication and group; only for Send
+  std::vector<std::vector<Incoming>> incoming;                  // by communication and member
+  std::vector<std::vector<bool>> isSender;                      // by communication and member; only for Send
 };
 
 class NullCommunicator final : public Communicator {
@@ -258,8 +309,8 @@ public:
 };
 } // namespace
 
-std::unique_ptr<Communicator> makeThreadsCommunicator(const plan::Plan &plan) {
-  return std::make_unique<ThreadsCommunicator>(plan);
+std::unique_ptr<Communicator> makeThreadsCommunicator(const plan::Plan &plan, uint32_t slots) {
+  return std::make_unique<ThreadsCommunicator>(plan, slots);
 }
 
 std::unique_ptr<Communicator> makeNullCommunicator() { return std::make_unique<NullCommunicator>(); }

@@ -8,10 +8,6 @@
 namespace ampc::plan {
 
 namespace {
-bool isCollective(StepKind kind) {
-  return kind != StepKind::Launch && kind != StepKind::Copy && kind != StepKind::Wait;
-}
-
 bool combines(StepKind kind) { return kind == StepKind::AllReduce || kind == StepKind::ReduceScatter; }
 
 Error invalid(std::string message, const Communication &communication) {
@@ -23,7 +19,7 @@ Error invalid(std::string message, const Communication &communication) {
 /// What holds for a communication whoever executes it.
 Status checkCommunication(const Plan &plan, const Communication &communication,
                           std::vector<uint32_t> &lastSeen, uint32_t mark) {
-  if (!isCollective(communication.kind))
+  if (!isCommunication(communication.kind))
     return invalid("a communication has the kind of a local step", communication);
   size_t members = communication.groups.empty() ? 0 : communication.groups[0].size();
   if (members == 0)
@@ -46,6 +42,14 @@ Status checkCommunication(const Plan &plan, const Communication &communication,
     if (move.sourceMember >= members || move.targetMember >= members || rangeOf(move).overflows)
       return invalid("a move names a member that does not exist, or has impossible counts or strides",
                      communication);
+  if (communication.kind == StepKind::Send) {
+    std::vector<bool> sends(members), receives(members);
+    for (const Move &move : communication.moves)
+      sends[move.sourceMember] = receives[move.targetMember] = true;
+    for (size_t member = 0; member < members; ++member)
+      if (sends[member] && receives[member])
+        return invalid("a member of a send both sends and receives", communication);
+  }
   return {};
 }
 
@@ -55,6 +59,28 @@ bool overlap(const Buffer &a, const Buffer &b) {
   return a.space == b.space && a.space != Space::None && (!byIndex || a.index == b.index) && a.sizeBytes &&
          b.sizeBytes && a.offsetBytes < b.offsetBytes + b.sizeBytes &&
          b.offsetBytes < a.offsetBytes + a.sizeBytes;
+}
+
+/// What a rank sends is read when its receivers come to it: nothing later in the program may write there.
+Status checkSent(const Program &program) {
+  std::vector<const Step *> sends;
+  for (const Step &step : program.steps) {
+    std::vector<Buffer> writes = step.writes;
+    writes.push_back(step.workspace);
+    for (const Step *send : sends)
+      for (const Buffer &write : writes)
+        if (overlap(send->reads[0], write))
+          return Error{ErrorCode::Invalid,
+                       "the plan is inconsistent: a step writes over what an earlier one sends",
+                       {{"program", program.name}, {"step", step.name}, {"sent by", send->name}}};
+    if (step.kind == StepKind::Send && program.role == ProgramRole::Init)
+      return Error{ErrorCode::Invalid,
+                   "the plan is inconsistent: an init program sends without waiting for the receiver",
+                   {{"program", program.name}, {"step", step.name}}};
+    if (step.kind == StepKind::Send && !step.reads.empty())
+      sends.push_back(&step);
+  }
+  return {};
 }
 
 struct Walk {
@@ -131,7 +157,7 @@ struct Walk {
     for (uint32_t rank = 0; rank < numRanks; ++rank) {
       const Program &steps = program(rank);
       for (uint32_t i = 0; i < steps.steps.size(); ++i)
-        if (isCollective(steps.steps[i].kind))
+        if (isCommunication(steps.steps[i].kind))
           sequence[rank].push_back(i);
       ready.push_back(rank);
     }
@@ -179,6 +205,9 @@ Status checkCollectives(const Plan &plan) {
   std::vector<uint32_t> lastSeen(plan.ranks.size(), UINT32_MAX);
   for (uint32_t i = 0; i < plan.communications.size(); ++i)
     if (Status error = checkCommunication(plan, plan.communications[i], lastSeen, i))
+      return error;
+  for (const Program &program : plan.programs)
+    if (Status error = checkSent(program))
       return error;
   for (ProgramRole role : {ProgramRole::Init, ProgramRole::Forward})
     if (Status error = Walk{plan, role}.run())

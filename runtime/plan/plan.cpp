@@ -13,6 +13,7 @@ std::string_view name(StepKind kind) {
   case StepKind::AllToAll: return "all_to_all";
   case StepKind::Broadcast: return "broadcast";
   case StepKind::Exchange: return "exchange";
+  case StepKind::Send: return "send";
   case StepKind::Wait: return "wait";
   }
   return "?";

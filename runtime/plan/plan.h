@@ -62,8 +62,13 @@ enum class StepKind : uint8_t {
   Broadcast = 7,
   Exchange = 8,
   Wait = 9,
+  Send = 10,
 };
 std::string_view name(StepKind kind);
+/// Do ranks exchange data in such a step? All but Send meet: nobody leaves before all have come.
+constexpr bool isCommunication(StepKind kind) {
+  return (kind >= StepKind::AllReduce && kind <= StepKind::Exchange) || kind == StepKind::Send;
+}
 
 struct Step {
   StepKind kind = StepKind::Launch;

@@ -139,7 +139,7 @@ std::vector<Move> readMoveList(Reader in) {
 }
 
 StepKind toStepKind(uint32_t value) {
-  return toEnum<StepKind>(value, 1, uint32_t(StepKind::Wait), "unknown step kind");
+  return toEnum<StepKind>(value, 1, uint32_t(StepKind::Send), "unknown step kind");
 }
 
 Step readStep(Reader in) {

@@ -155,6 +155,39 @@ TEST(Simulate, theSlowStageLimitsThroughput) {
   EXPECT_NEAR(timeline.secondsPerRequest, 8, 1e-9);
 }
 
+/// Stage 0 sends its result to stage 1 and, first, something to stage 2.
+plan::Plan skippingPipeline(StepKind kind) {
+  plan::Plan plan = planOf({{launch("a", 1, 0), meet("skip", kind, 0, 1), launch("b", 3, 2), meet("next", kind, 1, 3)},
+                            {meet("next", kind, 1, 0), launch("c", 4, 1), meet("last", kind, 2, 2)},
+                            {meet("skip", kind, 0, 0), meet("last", kind, 2, 1), launch("d", 4, 2)}});
+  for (auto [source, target] : {std::pair(0u, 2u), {0u, 1u}, {1u, 2u}}) {
+    addCommunication(plan, kind, {{source, target}});
+    plan.communications.back().moves = {{0, 1, 0, 0, {{1, 1, 1}}}};
+  }
+  plan.stages.resize(3);
+  plan.entry.slots = 4;
+  return plan;
+}
+
+TEST(Simulate, sendersDoNotWait) {
+  const Cluster cluster = unitCluster(3);
+  const Timeline met = simulate(skippingPipeline(StepKind::Exchange), cluster);
+  const Timeline sent = simulate(skippingPipeline(StepKind::Send), cluster);
+  ASSERT_EQ(met.error, "");
+  ASSERT_EQ(sent.error, "");
+  // Two values of a request arrive at the last stage, half a second each, and its own work.
+  EXPECT_NEAR(sent.secondsPerRequest, 5, 0.3);
+  EXPECT_GT(met.secondsPerRequest, 2 * sent.secondsPerRequest); // one request at a time
+  EXPECT_NEAR(sent.steps[1].endSeconds, sent.steps[1].readySeconds, 1e-9);
+  EXPECT_LE(sent.latencySeconds, met.latencySeconds);
+}
+
+TEST(Simulate, namesAReceiverWhoseSenderDoesNotCome) {
+  plan::Plan plan = skippingPipeline(StepKind::Send);
+  plan.programs[0].steps.erase(plan.programs[0].steps.begin() + 1);
+  EXPECT_NE(simulate(plan, unitCluster(3)).error.find("a sender does not come"), std::string::npos);
+}
+
 TEST(Simulate, aSlotIsReusedOnlyWhenItsRequestIsDone) {
   SimulateOptions options;
   options.requests = 3;

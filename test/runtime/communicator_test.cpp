@@ -95,7 +95,7 @@ Bench makeBench(std::mt19937 &random, StepKind kind, uint32_t groups, uint32_t m
 }
 
 void runBench(Bench &bench, bool inPlace, int rounds) {
-  auto communicator = makeThreadsCommunicator(bench.plan);
+  auto communicator = makeThreadsCommunicator(bench.plan, 1);
   const Communication &communication = bench.plan.communications[0];
   WaitPolicy policy;
   policy.spinIterations = 20;
@@ -146,10 +146,81 @@ TEST(Communicator, MovesAndScatters) {
       }
 }
 
+/// Two senders with half of the data each, two receivers that want all of it, one that wants nothing.
+plan::Plan sendPlan(int64_t half) {
+  Communication communication;
+  communication.kind = StepKind::Send;
+  communication.groups = {{0, 1, 2, 3, 4}};
+  for (uint32_t target : {2u, 3u})
+    for (uint32_t source : {0u, 1u})
+      communication.moves.push_back({source, target, 0, int64_t(source) * half, {{half, 1, 1}}});
+  plan::Plan plan;
+  plan.communications = {communication};
+  plan.ranks.resize(5);
+  return plan;
+}
+
+TEST(Communicator, SendersRunAheadByTheNumberOfSlots) {
+  constexpr int64_t half = 500;
+  constexpr uint32_t slots = 3;
+  constexpr int requests = 200;
+  const plan::Plan plan = sendPlan(half);
+  auto communicator = makeThreadsCommunicator(plan, slots);
+  WaitPolicy policy;
+  policy.spinIterations = 20;
+  std::atomic<bool> interrupt{false};
+  std::atomic<int> failures{0}, received[2] = {0, 0};
+  std::vector<std::vector<float>> sources(2 * slots, std::vector<float>(half));
+  // The senders alone: nobody waits for a receiver.
+  auto send = [&](uint32_t member, int request) {
+    std::vector<float> &source = sources[size_t(request) % slots * 2 + member];
+    std::fill(source.begin(), source.end(), float(10 * request + int(member)));
+    failures += communicator->run({0, 0, member}, source.data(), nullptr, interrupt, policy) != WaitResult::Done;
+  };
+  for (int request = 0; request < int(slots); ++request)
+    for (uint32_t member : {0u, 1u})
+      send(member, request);
+  std::vector<std::thread> threads;
+  for (uint32_t member : {0u, 1u})
+    threads.emplace_back([&, member] {
+      for (int request = slots; request < requests; ++request) {
+        while (std::min(received[0].load(), received[1].load()) <= request - int(slots))
+          std::this_thread::yield();
+        send(member, request);
+      }
+    });
+  for (uint32_t member : {2u, 3u, 4u})
+    threads.emplace_back([&, member] {
+      std::vector<float> target(2 * half, -1);
+      for (int request = 0; request < requests; ++request) {
+        failures += communicator->run({0, 0, member}, nullptr, target.data(), interrupt, policy) != WaitResult::Done;
+        for (size_t i = 0; i < target.size(); ++i)
+          failures += target[i] != (member == 4 ? -1 : float(10 * request + int(i / half)));
+        if (member != 4)
+          ++received[member - 2];
+      }
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(failures, 0);
+}
+
+TEST(Communicator, AReceiverNamesTheSenderThatDoesNotCome) {
+  const plan::Plan plan = sendPlan(4);
+  auto communicator = makeThreadsCommunicator(plan, 2);
+  WaitPolicy policy;
+  policy.deadline = std::chrono::milliseconds(30);
+  std::atomic<bool> interrupt{false};
+  std::vector<float> data(8);
+  EXPECT_EQ(communicator->run({0, 0, 0}, data.data(), nullptr, interrupt, policy), WaitResult::Done);
+  EXPECT_EQ(communicator->run({0, 0, 2}, nullptr, data.data(), interrupt, policy), WaitResult::TimedOut);
+  EXPECT_EQ(communicator->missingRank({0, 0, 2}), 1u);
+}
+
 TEST(Communicator, DeadlineInterruptAndReset) {
   std::mt19937 random(3);
   Bench bench = makeBench(random, StepKind::AllReduce, 1, 2, 10);
-  auto communicator = makeThreadsCommunicator(bench.plan);
+  auto communicator = makeThreadsCommunicator(bench.plan, 1);
   WaitPolicy policy;
   policy.deadline = std::chrono::milliseconds(30);
   std::atomic<bool> interrupt{false};

@@ -11,6 +11,7 @@ namespace {
 
 using plan::Plan;
 using plan::Space;
+using plan::StepKind;
 
 TEST(PlanChecks, SampleIsSound) {
   auto error = plan::checkPlan(samplePlan(), 40);
@@ -172,6 +173,57 @@ TEST(PlanChecks, AllReduceInPlaceIsLegal) {
   Plan plan = samplePlan();
   plan.programs[1].steps[4].writes[0] = plan.programs[1].steps[4].reads[0];
   EXPECT_FALSE(plan::checkPlan(plan, 40));
+}
+
+/// The sample with its exchange replaced by rank 0 sending to rank 1; rank 1 gets a program of its own.
+Plan sendingSample() {
+  Plan plan = samplePlan();
+  plan.communications[1].kind = StepKind::Send;
+  plan.communications[1].moves.erase(plan.communications[1].moves.begin() + 1);
+  plan.programs[1].steps[3].kind = StepKind::Send;
+  plan.programs.push_back(plan.programs[1]);
+  plan.programs[1].steps[3].writes.clear();
+  plan.programs[2].steps[3].reads.clear();
+  plan.ranks[1].forwardProgram = 2;
+  return plan;
+}
+
+TEST(PlanChecks, WhatIsSentStays) {
+  Plan plan = sendingSample();
+  auto error = plan::checkPlan(plan, 40);
+  EXPECT_FALSE(error) << error->message;
+  // The last kernel writes where the sent value lies; its receiver may read it much later.
+  plan.programs[1].steps[7].writes[0] = plan.programs[1].steps[3].reads[0];
+  error = plan::checkPlan(plan, 40);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->message.find("over what an earlier one sends"), std::string::npos) << error->message;
+}
+
+TEST(PlanChecks, NobodySendsAndReceivesAtOnce) {
+  Plan plan = sendingSample();
+  plan.communications[1].moves = {{0, 1, 0, 0, {{5, 1, 1}}}, {1, 0, 0, 0, {{5, 1, 1}}}};
+  auto error = plan::checkPlan(plan, 40);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->message.find("both sends and receives"), std::string::npos) << error->message;
+}
+
+TEST(PlanChecks, InitProgramsMeet) {
+  Plan plan = sendingSample();
+  plan.programs.push_back(plan.programs[0]);
+  plan.ranks[1].initProgram = 3;
+  for (uint32_t program : {0u, 3u}) {
+    plan::Step step;
+    step.kind = StepKind::Send;
+    step.name = "early";
+    step.event = 7;
+    step.communication = 1;
+    plan::Buffer buffer = {Space::Persistent, 0, 0, 20};
+    (program == 0 ? step.reads : step.writes).push_back(buffer);
+    plan.programs[program].steps.push_back(step);
+  }
+  auto error = plan::checkPlan(plan, 40);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->message.find("an init program sends"), std::string::npos) << error->message;
 }
 
 TEST(PlanChecks, EmptyShardsAreLegal) {
