@@ -45,15 +45,28 @@ private:
     uint64_t peakBytes;
   };
 
+  /// Why no plan fits.
+  struct Lack {
+    uint64_t neededBytes = 0; // per device, at least; what was tried needs as much
+    Facts facts;
+    std::string devices; // the option that would help as well
+  };
+
   llvm::Error import();
   std::vector<Decision> decide(uint64_t searchLimitBytes, std::optional<Shortage> &shortage);
   llvm::Expected<Candidate> build(const Decision &decision, bool dump, KernelNodes *kernels = nullptr);
   llvm::Error buildOneDevice();
-  llvm::Expected<Candidate> choose();
+  llvm::Expected<std::optional<Candidate>> choose();
+  llvm::Expected<std::optional<Candidate>> fit();
   llvm::Error simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
                        uint64_t &smallestPeakBytes, uint64_t &missingBytes);
-  llvm::Error infeasible(const std::optional<Shortage> &shortage, uint64_t smallestPeakBytes);
+  Lack lackOf(const std::optional<Shortage> &shortage, uint64_t smallestPeakBytes) const;
+  llvm::Error infeasible();
+  bool isSearchOver() const {
+    return (cancel && *cancel) || (deadline && std::chrono::steady_clock::now() >= *deadline);
+  }
   llvm::Error generate(Candidate &candidate);
+  CompiledModel finish(Candidate best);
   /// Verifies the border after `stage`, writes the dump.
   llvm::Error reached(ModuleOp module, StringRef stage, bool dump);
   void phase(const char *name);
@@ -61,8 +74,7 @@ private:
     return options.objective == Objective::Throughput ? timeline.secondsPerRequest : timeline.latencySeconds;
   }
   uint64_t memoryLimitBytes() const {
-    uint64_t limit = options.memoryLimitBytes ? options.memoryLimitBytes : options.cluster.devices[0].memoryBytes;
-    return limit - std::min(limit, workspaceReserveBytes);
+    return limitBytes - std::min(limitBytes, workspaceReserveBytes);
   }
 
   std::string modelPath;
@@ -76,8 +88,13 @@ private:
   std::optional<Candidate> oneDevice;
   double oneDeviceSeconds = 0;
   size_t numModelWeights = 0;
+  uint64_t limitBytes = 0;            // per device
   uint64_t workspaceReserveBytes = 0; // of the kernels, known once they are made
+  Lack lack;                          // after choose found nothing
+  std::optional<std::chrono::steady_clock::time_point> deadline; // of the search, from its beginning
+  const std::atomic<bool> *cancel = nullptr;                     // while searching
   int numDumps = 0;
+  bool isDumped = true; // the chosen plan, where dumps are wanted
   bool stopped = false; // the stage of --stop-after has been reached
   std::chrono::steady_clock::time_point lastPhase = std::chrono::steady_clock::now();
 };
@@ -174,7 +191,14 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
     entry.outputs.push_back({tensor.name, tensor.type.type, tensor.type.shape});
   for (const auto &[name, text] : options.import.valueTexts)
     entry.boundValues.push_back({name, text});
-  if (options.objective == Objective::Throughput)
+  // By position, as the runtime keeps them; the importer has checked names, types and shapes.
+  auto position = [](const std::vector<plan::Tensor> &tensors, const std::string &name) {
+    return uint32_t(llvm::find_if(tensors, [&](const plan::Tensor &tensor) { return tensor.name == name; }) -
+                    tensors.begin());
+  };
+  for (const auto &[input, output] : options.import.states)
+    entry.states.push_back({input, output, position(entry.inputs, input), position(entry.outputs, output)});
+  if (options.objective == Objective::Throughput && entry.states.empty())
     entry.slots = uint32_t(decision.grids.size());
   Candidate candidate;
   candidate.decision = decision;
@@ -222,14 +246,20 @@ std::vector<Decision> Compiler::decide(uint64_t searchLimitBytes, std::optional<
   strategy.seed = options.seed;
   strategy.objective = options.objective;
   strategy.memoryLimitBytes = int64_t(std::min<uint64_t>(searchLimitBytes, INT64_MAX / 4));
-  strategy.timeLimitSeconds = options.timeLimitSeconds;
+  strategy.carriesState = !options.import.states.empty();
+  if (options.timeLimitSeconds > 0 && !deadline)
+    deadline = std::chrono::steady_clock::now() +
+               std::chrono::nanoseconds(int64_t(std::min(options.timeLimitSeconds, 1e9) * 1e9));
+  strategy.deadline = deadline;
+  strategy.cancel = cancel;
+  strategy.progress = options.searchProgress;
   strategy.threads = options.jobs > 0 ? options.jobs : int(std::max(1u, std::thread::hardware_concurrency()));
   return findDecisions(view.graph, options.cluster, strategy, shortage);
 }
 
 /// Simulates the candidates of the search and takes the fastest that fits. What the search does not see (gaps between
 /// buffers, both sides of a reshard) may make a faster one too large: it is then repeated with as much less memory.
-llvm::Expected<Compiler::Candidate> Compiler::choose() {
+llvm::Expected<std::optional<Compiler::Candidate>> Compiler::choose() {
   std::optional<Candidate> best;
   std::optional<Shortage> shortage;
   uint64_t smallestPeakBytes = ~uint64_t(0), searchLimitBytes = memoryLimitBytes();
@@ -243,35 +273,61 @@ llvm::Expected<Compiler::Candidate> Compiler::choose() {
     phase("simulate");
     // More than is missing, and more each time: what a plan needs does not follow the search's sum byte by byte.
     uint64_t step = std::max(missingBytes, (memoryLimitBytes() / 256) << round);
-    if (missingBytes == 0 || step >= searchLimitBytes)
+    if (missingBytes == 0 || step >= searchLimitBytes || isSearchOver())
       break;
     searchLimitBytes -= step;
   }
-  if (!best)
-    return infeasible(shortage, smallestPeakBytes);
-  return build(best->decision, true);
+  if (!best) {
+    lack = lackOf(shortage, smallestPeakBytes);
+    return std::nullopt;
+  }
+  llvm::Expected<Candidate> built = build(best->decision, isDumped);
+  if (!built)
+    return built.takeError();
+  return std::optional<Candidate>(std::move(*built));
 }
 
-/// Says how much is missing, where, and what would help.
-llvm::Error Compiler::infeasible(const std::optional<Shortage> &shortage, uint64_t smallestPeakBytes) {
-  Facts facts = {{"limit per device", std::to_string(memoryLimitBytes() + workspaceReserveBytes) + " bytes"}};
+/// How much is missing, where, and what would help.
+Compiler::Lack Compiler::lackOf(const std::optional<Shortage> &shortage, uint64_t smallestPeakBytes) const {
+  Lack result;
+  result.facts = {{"limit per device", std::to_string(limitBytes) + " bytes"}};
   uint64_t needed = smallestPeakBytes;
   bool isBySearch = shortage && uint64_t(shortage->neededBytes) > memoryLimitBytes() &&
                     uint64_t(shortage->neededBytes) < needed;
   if (isBySearch)
     needed = uint64_t(shortage->neededBytes);
   needed += workspaceReserveBytes;
-  facts.push_back({"needed per device", "at least " + std::to_string(needed) + " bytes"});
+  result.neededBytes = needed;
+  result.facts.push_back({"needed per device", "at least " + std::to_string(needed) + " bytes"});
   if (isBySearch && !shortage->operation.empty()) {
-    facts.push_back({"where", "while " + shortage->operation + " is executed"});
-    facts.push_back({"largest then", "values and weights of " + shortage->holders});
+    result.facts.push_back({"where", "while " + shortage->operation + " is executed"});
+    result.facts.push_back({"largest then", "values and weights of " + shortage->holders});
   }
-  if (shortage && !shortage->isProven && options.timeLimitSeconds > 0)
+  result.devices = shortage && shortage->devices ? "--devices " + std::to_string(shortage->devices) : "more devices";
+  return result;
+}
+
+/// After nothing fitted. What a plan needs is known for certain only when it has been made: the limit that the remedy
+/// names has been tried.
+llvm::Error Compiler::infeasible() {
+  if (isSearchOver())
     return makeError(ErrorCode::NoPlanInTime, "no plan that fits into the memory of the devices was found in time",
-                     facts, "raise --time-limit");
-  std::string devices = shortage && shortage->devices ? "--devices " + std::to_string(shortage->devices) : "more devices";
-  return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices", facts,
-                   "use --memory-limit " + llvm::Twine(needed) + ", or " + devices);
+                     lack.facts, "raise --time-limit");
+  const Lack first = lack;
+  constexpr int maxTrials = 6;
+  isDumped = false;
+  for (int trial = 0; trial < maxTrials; ++trial) {
+    limitBytes = trial == 0 ? first.neededBytes : std::max(lack.neededBytes, limitBytes + limitBytes / 64);
+    workspaceReserveBytes = 0;
+    llvm::Expected<std::optional<Candidate>> candidate = fit();
+    if (!candidate)
+      return candidate.takeError();
+    if (*candidate)
+      return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices", first.facts,
+                       "use --memory-limit " + llvm::Twine(limitBytes) + ", or " + first.devices);
+  }
+  return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices", first.facts,
+                   "use more than --memory-limit " + llvm::Twine(limitBytes) + ", or " + first.devices);
 }
 
 llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
@@ -301,7 +357,8 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
     for (const Simulated &other : simulated)
       simulatedPerPredicted = std::min(simulatedPerPredicted, other.seconds / other.decision.predictedSeconds);
     bool isFar = best && finalists > 0 && decision.predictedSeconds * simulatedPerPredicted > 1.05 * best->seconds;
-    if (known == simulated.end() && best && (isFar || finalists >= maxFinalists)) {
+    size_t allowed = isSearchOver() ? 1 : maxFinalists;
+    if (known == simulated.end() && best && (isFar || finalists >= allowed)) {
       considered.push_back({decision.strategy, decision.predictedSeconds});
       continue;
     }
@@ -375,32 +432,50 @@ llvm::Expected<CompiledModel> Compiler::run() {
     return std::move(result);
   view = buildGraph(mainFunction(*model.module));
   numModelWeights = model.weights.weights.size();
-  std::optional<Candidate> best;
+  limitBytes = options.memoryLimitBytes ? options.memoryLimitBytes : options.cluster.devices[0].memoryBytes;
+  llvm::Expected<std::optional<Candidate>> best = fit();
+  if (!best)
+    return best.takeError();
+  if (!*best)
+    return infeasible();
+  if (stopped || options.stopAfter == "stepped")
+    return std::move(result);
+  return finish(std::move(**best));
+}
+
+/// The best plan within the limit, with its kernels; none if nothing fits, see `lack`.
+llvm::Expected<std::optional<Compiler::Candidate>> Compiler::fit() {
   // Again if the workspaces of the kernels are what does not fit; the reserve grows each time.
-  for (int firstDump = numDumps; !best; numDumps = best ? numDumps : firstDump) {
+  for (int firstDump = numDumps;; numDumps = firstDump) {
     considered.clear();
     simulated.clear();
     if (llvm::Error error = buildOneDevice())
       return error;
     phase("one device");
-    llvm::Expected<Candidate> chosen = choose();
-    if (!chosen)
-      return chosen.takeError();
-    if (stopped || options.stopAfter == "stepped")
-      return std::move(result);
+    if (options.searching)
+      cancel = options.searching(true);
+    llvm::Expected<std::optional<Candidate>> chosen = choose();
+    if (options.searching)
+      options.searching(false);
+    if (!chosen || !*chosen || stopped || options.stopAfter == "stepped")
+      return chosen;
     phase("partition");
+    plan::Plan &plan = (**chosen).scheduled.plan;
     if (options.generateCode)
-      if (llvm::Error error = generate(*chosen))
+      if (llvm::Error error = generate(**chosen))
         return error;
-    uint64_t peak = peakBytes(chosen->scheduled.plan);
-    placeWorkspaces(chosen->scheduled.plan);
-    uint64_t workspaceBytes = peakBytes(chosen->scheduled.plan) - peak;
-    if (peak + workspaceBytes > memoryLimitBytes() + workspaceReserveBytes)
-      workspaceReserveBytes = workspaceBytes;
-    else
-      best = std::move(*chosen);
+    uint64_t peak = peakBytes(plan);
+    placeWorkspaces(plan);
+    uint64_t workspaceBytes = peakBytes(plan) - peak;
+    if (peak + workspaceBytes <= limitBytes)
+      return chosen;
+    workspaceReserveBytes = workspaceBytes;
   }
-  plan::Plan &plan = best->scheduled.plan;
+}
+
+/// What reports and the runtime want to know besides.
+CompiledModel Compiler::finish(Candidate best) {
+  plan::Plan &plan = best.scheduled.plan;
   std::vector<std::vector<double>> seconds = cost::predictSteps(plan, options.cluster);
   for (size_t p = 0; p < plan.programs.size(); ++p)
     for (size_t s = 0; s < plan.programs[p].steps.size(); ++s)
@@ -408,19 +483,21 @@ llvm::Expected<CompiledModel> Compiler::run() {
   plan.producer = "ampc 0.1.0";
   plan.memoryLimitBytes = options.memoryLimitBytes;
   plan.threadsPerDevice = uint32_t(options.threadsPerDevice);
-  plan.predictedStepSeconds = best->seconds;
+  plan.predictedStepSeconds = best.seconds;
   // Bound and gap are those of the sharding search, whose model adds up what the simulation overlaps.
-  const Decision &decision = best->decision;
+  const Decision &decision = best.decision;
   plan.boundSeconds = std::min(decision.boundSeconds, plan.predictedStepSeconds);
   if (decision.costSeconds > 0)
     plan.gap = 1 - decision.boundSeconds / decision.costSeconds;
   std::string note;
-  if (options.devices > 1 && plan.ranks.size() == 1)
+  if (isSearchOver())
+    note = "the search was ended early: there may be a better plan";
+  else if (options.devices > 1 && plan.ranks.size() == 1)
     note = "one device is fastest: communication would cost more than the others save";
-  plan.reportJson = decisionsJson(view.graph, best->decision, considered, oneDeviceSeconds, note);
+  plan.reportJson = decisionsJson(view.graph, best.decision, considered, oneDeviceSeconds, note);
   result.plan = std::move(plan);
   result.weights = std::move(model.weights);
-  result.blobWeights = std::move(best->scheduled.blobWeights);
+  result.blobWeights = std::move(best.scheduled.blobWeights);
   result.strippedModel = std::move(model.strippedModel);
   return std::move(result);
 }

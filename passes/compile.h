@@ -5,8 +5,10 @@
 #include "cost_model/cluster.h"
 #include "ir/onnx/import.h"
 #include "passes/decision.h"
+#include "passes/search_state.h"
 #include "runtime/plan/plan.h"
 
+#include <atomic>
 #include <functional>
 
 namespace ampc {
@@ -28,11 +30,15 @@ struct CompileOptions {
   int jobs = 0;                  // compile threads; 0 = one per core
   int threadsPerDevice = 1;
   std::string targetCpu; // empty: this machine
-  double timeLimitSeconds = 0;
+  double timeLimitSeconds = 0; // of the search, from its beginning; 0 = none
   bool generateCode = true;                 // false: `ampc plan`
   std::string stopAfter;                    // stage name, or empty
   std::string dumpFolder;                   // numbered dumps of every stage, or empty
   std::function<void(std::string phase, double seconds)> progress; // a phase has ended
+  std::function<void(const SearchState &state)> searchProgress;    // from several threads, one at a time
+  /// Called when the search begins; what is returned ends it when it becomes true, and the best plan found until then
+  /// is taken. Called again with false when the search is over.
+  std::function<const std::atomic<bool> *(bool begins)> searching;
 };
 
 struct CompiledModel {

@@ -14,6 +14,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
+#include <numeric>
 #include <random>
 #include <thread>
 
@@ -32,8 +34,7 @@ public:
     std::vector<int64_t> bytes = unsplitBytes(graph, lifetimes);
     int64_t peakBytes = bytes.empty() ? 0 : *std::max_element(bytes.begin(), bytes.end());
     // In a pipeline that has several requests in flight each has its own activations.
-    int slots = options.objective == Objective::Throughput ? options.devices : 1;
-    isTight = options.memoryLimitBytes > 0 && peakBytes * slots > options.memoryLimitBytes;
+    isTight = options.memoryLimitBytes > 0 && peakBytes * slotsOf(options.devices) > options.memoryLimitBytes;
   }
 
   std::vector<Decision> search(std::optional<Shortage> &shortage);
@@ -52,16 +53,24 @@ private:
     Strategy strategy;
   };
   std::vector<Task> tasks() const;
-  Result solve(const Task &task) const;
+  Result solve(const Task &task, double timeLimitSeconds) const;
   Decision decisionOf(const ChoiceProblem &choices, const std::vector<int> &stageOf, const Grid &grid,
                       const search::Problem &problem, const search::Solution &solution) const;
   std::vector<int> limitMemory(const ChoiceProblem &choices, const std::vector<int> &stageOf,
                                search::Problem &problem) const;
   int devicesThatMayFit() const;
+  void report(const Result &result, SearchState &state) const;
   std::vector<int> cut(const ChoiceProblem &choices, int stages) const;
   void priceStages(const ChoiceProblem &choices, const search::Problem &problem, const search::Solution &solution,
                    Decision &decision) const;
-  int slotsOf(int stages) const { return options.objective == Objective::Throughput ? stages : 1; }
+  int slotsOf(int stages) const {
+    return options.objective == Objective::Throughput && !options.carriesState ? stages : 1;
+  }
+  bool isOver() const {
+    return (options.cancel && *options.cancel) ||
+           (options.deadline && std::chrono::steady_clock::now() >= *options.deadline);
+  }
+  double shareOfTime(size_t tasksLeft) const;
 
   const Graph &graph;
   const cost::Cluster &cluster;
@@ -189,8 +198,16 @@ Decision Planner::decisionOf(const ChoiceProblem &choices, const std::vector<int
   return decision;
 }
 
+/// What a layout may take of the time that is left when so many are still to be solved; 0: as long as it wants.
+double Planner::shareOfTime(size_t tasksLeft) const {
+  if (!options.deadline)
+    return 0;
+  double left = std::chrono::duration<double>(*options.deadline - std::chrono::steady_clock::now()).count();
+  return std::max(left * options.threads / double(std::max<size_t>(tasksLeft, size_t(options.threads))), 1e-3);
+}
+
 /// The best plan of a layout and, where memory can decide, the best one that fits.
-Planner::Result Planner::solve(const Task &task) const {
+Planner::Result Planner::solve(const Task &task, double timeLimitSeconds) const {
   Result result;
   const Layout &layout = task.layout;
   Grid grid{layout.axisSizes};
@@ -199,7 +216,8 @@ Planner::Result Planner::solve(const Task &task) const {
   search::Problem problem = choices.build(stageOf);
   problem.name = layoutText(layout.stages, layout.axisSizes);
   search::SolveOptions solveOptions;
-  solveOptions.timeLimitSeconds = options.timeLimitSeconds;
+  solveOptions.timeLimitSeconds = timeLimitSeconds / (isTight ? 2 : 1);
+  solveOptions.cancel = options.cancel;
   search::Solution solution = search::solve(problem, solveOptions);
   if (solution.feasible)
     result.decisions.push_back(decisionOf(choices, stageOf, grid, problem, solution));
@@ -246,13 +264,39 @@ int Planner::devicesThatMayFit() const {
   return 0;
 }
 
+void Planner::report(const Result &result, SearchState &state) const {
+  ++state.solved;
+  for (const Decision &decision : result.decisions) {
+    bool mayNotFit = isTight && !decision.isLimited;
+    if (mayNotFit || (state.bestSeconds > 0 && decision.predictedSeconds >= state.bestSeconds))
+      continue;
+    state.bestSeconds = decision.predictedSeconds;
+    state.boundSeconds = decision.boundSeconds;
+    state.gap = decision.costSeconds > 0 ? 1 - decision.boundSeconds / decision.costSeconds : 0;
+  }
+  options.progress(state);
+}
+
 std::vector<Decision> Planner::search(std::optional<Shortage> &shortage) {
   std::vector<Task> wanted = tasks();
   std::vector<Result> results(wanted.size());
+  // Layouts of one axis are solved in no time: whoever ends the search early has them, at least.
+  std::vector<size_t> order(wanted.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_partition(order.begin(), order.end(), [&](size_t k) { return wanted[k].layout.axisSizes.size() <= 1; });
   std::atomic<size_t> next = 0;
+  std::mutex mutex; // of `state`
+  SearchState state;
+  state.layouts = wanted.size();
   auto work = [&] {
-    for (size_t k = next++; k < wanted.size(); k = next++)
-      results[k] = solve(wanted[k]);
+    for (size_t k = next++; k < wanted.size() && !isOver(); k = next++) {
+      Result &result = results[order[k]];
+      result = solve(wanted[order[k]], shareOfTime(wanted.size() - k));
+      if (options.progress) {
+        std::lock_guard lock(mutex);
+        report(result, state);
+      }
+    }
   };
   std::vector<std::thread> threads;
   for (int extra = 1; extra < std::min<int>(options.threads, int(wanted.size())); ++extra)
@@ -276,7 +320,7 @@ std::vector<Decision> Planner::search(std::optional<Shortage> &shortage) {
     return a.predictedSeconds < b.predictedSeconds;
   });
   bool isAnyLimited = std::any_of(decisions.begin(), decisions.end(), [](const Decision &d) { return d.isLimited; });
-  if (shortage && !isAnyLimited)
+  if (shortage && !isAnyLimited && !isOver())
     shortage->devices = devicesThatMayFit();
   return decisions;
 }

@@ -5,6 +5,7 @@
 #include "passes/compile.h"
 #include "passes/decision.h"
 
+#include <chrono>
 #include <optional>
 
 namespace ampc {
@@ -15,7 +16,11 @@ struct StrategyOptions {
   uint64_t seed = 0;
   Objective objective = Objective::Latency;
   int64_t memoryLimitBytes = 0; // per device; 0 = none
-  double timeLimitSeconds = 0;   // of the whole search; 0 = none, and the result depends on the problem alone
+  bool carriesState = false;     // requests run one after the other
+  /// Of the whole search; without one the result depends on the problem alone.
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  const std::atomic<bool> *cancel = nullptr;                  // ends the search with what has been found
+  std::function<void(const SearchState &state)> progress; // a layout has been solved; one call at a time
   int threads = 1;               // the result does not depend on it
 };
 

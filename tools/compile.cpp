@@ -2,6 +2,7 @@
 #include "tools/cluster_choice.h"
 #include "tools/compiler.h"
 #include "tools/executable_plan.h"
+#include "tools/interrupt.h"
 #include "tools/summary.h"
 #include "tools/verbs.h"
 
@@ -31,6 +32,21 @@ static std::function<void(const std::string &, double)> progressPrinter(const Op
       std::printf("\r\033[K  %s: %s", fitted(phase, 40).c_str(), secondsText(seconds).c_str());
     else
       std::printf("  %s: %s\n", phase.c_str(), secondsText(seconds).c_str());
+    std::fflush(stdout);
+  };
+}
+
+/// On a terminal only: how many layouts come first depends on the threads, so a log would differ from run to run.
+static std::function<void(const SearchState &)> searchPrinter(const Options &options) {
+  if (options.quiet || options.json || !::isatty(1))
+    return nullptr;
+  return [](const SearchState &state) {
+    std::string line = "search: " + std::to_string(state.solved) + " of " + std::to_string(state.layouts) + " layouts";
+    char gap[16];
+    std::snprintf(gap, sizeof gap, "%.1f %%", state.gap * 100);
+    if (state.bestSeconds > 0)
+      line += ", best " + secondsText(state.bestSeconds) + ", bound " + secondsText(state.boundSeconds) + ", gap " + gap;
+    std::printf("\r\033[K  %s", fitted(line, 76).c_str());
     std::fflush(stdout);
   };
 }
@@ -90,6 +106,15 @@ Status runCompile(const Options &options) {
                 cluster->numDevices() == 1 ? "" : "s", cluster->name.c_str());
   CompileRequest request{model, false, &options, *cluster, !onlyPlan};
   request.progress = progressPrinter(options);
+  request.searchProgress = searchPrinter(options);
+  // The first Ctrl-C during the search takes the best plan so far; at any other time it ends the program.
+  std::optional<InterruptListener> listener;
+  request.searching = [&listener](bool begins) {
+    listener.reset();
+    if (begins)
+      listener.emplace();
+    return &interruptFlag();
+  };
   std::unique_ptr<TemporaryFile> file = writes ? std::make_unique<TemporaryFile>(planPath) : nullptr;
   auto compilation = (*compiler)->compile(request, file ? file->path() : "");
   bool isTerminal = request.progress && ::isatty(1);

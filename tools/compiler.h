@@ -3,10 +3,12 @@
 #pragma once
 
 #include "cost_model/cluster.h"
+#include "passes/search_state.h"
 #include "runtime/plan/plan.h"
 #include "tools/failure.h"
 #include "tools/options.h"
 
+#include <atomic>
 #include <functional>
 
 namespace ampc::tools {
@@ -20,6 +22,10 @@ struct CompileRequest {
   bool generateCode = true;
   /// A phase of the compiler has ended.
   std::function<void(const std::string &phase, double seconds)> progress;
+  /// The search has solved another layout.
+  std::function<void(const SearchState &state)> searchProgress;
+  /// The search begins (the flag ends it early when it becomes true) or is over.
+  std::function<const std::atomic<bool> *(bool begins)> searching;
 };
 
 /// In the plan's report: `ampc plan` wrote it, there is no code.

@@ -58,6 +58,8 @@ CompileOptions compileOptionsOf(const CompileRequest &request) {
   result.stopAfter = options.stopAfter;
   result.dumpFolder = options.dumpFolder;
   result.progress = request.progress;
+  result.searchProgress = request.searchProgress;
+  result.searching = request.searching;
   return result;
 }
 
@@ -109,20 +111,6 @@ void record(plan::Plan &plan, const cost::Cluster &cluster, bool hasCode) {
   plan.reportJson = report.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// The runtime keeps states by position; the importer has checked names, types and shapes.
-void recordStates(plan::EntryPoint &entry, const std::vector<std::pair<std::string, std::string>> &states) {
-  auto position = [](const std::vector<plan::Tensor> &tensors, const std::string &name) {
-    uint32_t index = 0;
-    while (index < tensors.size() && tensors[index].name != name)
-      ++index;
-    return index;
-  };
-  if (!entry.states.empty())
-    return;
-  for (const auto &[input, output] : states)
-    entry.states.push_back({input, output, position(entry.inputs, input), position(entry.outputs, output)});
-}
-
 Result<Compilation> compile(const CompileRequest &request, const std::string &planPath) {
   CompileOptions options = compileOptionsOf(request);
   if (request.isStoredModel)
@@ -140,7 +128,6 @@ Result<Compilation> compile(const CompileRequest &request, const std::string &pl
   Compilation result;
   result.phases = compiled->phases;
   result.kernelBytes = compiled->kernelLibrary.size();
-  recordStates(compiled->plan.entry, request.options->states);
   if (request.options->stopAfter.empty())
     record(compiled->plan, request.cluster, request.generateCode);
   if (!planPath.empty())
