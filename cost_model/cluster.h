@@ -58,6 +58,10 @@ struct Device {
   bool operator==(const Device &) const = default;
 };
 
+/// The same CPU device with another number of threads: rates of cores, of memory and of caches grow with it, a launch
+/// starts and joins threads once there are several. Memory bandwidth that cores share is not known: it grows, too.
+Device withThreads(Device device, uint32_t threads);
+
 /// How the devices of one tier talk.
 enum class Transport : uint8_t {
   SharedMemory, // threads of one process: receivers copy; a rendezvous is a barrier

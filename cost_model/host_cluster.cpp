@@ -43,17 +43,29 @@ Device cpuDevice(uint32_t threads, std::string_view instructionSet, double copyB
   if (threads > 1)
     device.name = std::to_string(threads) + " generic " + std::string(instructionSet) + " cores";
   device.peakFlopsPerSecond = cpuCorePeaks(instructionSet);
-  for (auto &[type, rate] : device.peakFlopsPerSecond)
-    rate *= threads;
   device.efficiency[size_t(WorkKind::Contraction)] = {0.85, 1, 8, 4};
   device.efficiency[size_t(WorkKind::Convolution)] = {0.85, 1, 4, 12};
   device.efficiency[size_t(WorkKind::Elementwise)] = {0.25, 0, 0, 0};
   device.efficiency[size_t(WorkKind::Reduction)] = {0.25, 0, 0, 0};
-  device.memoryBandwidthBytesPerSecond = copyBytesPerSecond * threads;
-  device.cacheBytes = cpuCacheBytes * threads;
-  device.cacheBandwidthBytesPerSecond = cpuCacheBytesPerSecond * threads;
-  // Several threads of one device have to be started and joined around every kernel.
-  device.launchSeconds = cpuLaunchSeconds + (threads > 1 ? cpuRendezvousSeconds : 0);
+  device.memoryBandwidthBytesPerSecond = copyBytesPerSecond;
+  device.cacheBytes = cpuCacheBytes;
+  device.cacheBandwidthBytesPerSecond = cpuCacheBytesPerSecond;
+  device.launchSeconds = cpuLaunchSeconds;
+  return withThreads(std::move(device), threads);
+}
+
+Device withThreads(Device device, uint32_t threads) {
+  const double factor = double(threads) / double(std::max(device.threads, 1u));
+  for (auto &[type, rate] : device.peakFlopsPerSecond)
+    rate *= factor;
+  device.memoryBandwidthBytesPerSecond *= factor;
+  device.cacheBytes = uint64_t(double(device.cacheBytes) * factor);
+  device.cacheBandwidthBytesPerSecond *= factor;
+  const double joining = cpuRendezvousSeconds;
+  if (device.threads <= 1 && threads > 1)
+    device.launchSeconds += joining;
+  else if (device.threads > 1 && threads <= 1)
+    device.launchSeconds = std::max(device.launchSeconds - joining, 0.0);
   device.threads = threads;
   return device;
 }

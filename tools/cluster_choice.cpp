@@ -42,13 +42,11 @@ Result<cost::Cluster> chooseCluster(const Options &options, bool willExecute) {
                      {}, "leave --device-kind out"};
     if (willExecute && device.kind != "cpu")
       return notYet();
-    if (options.threadsPerDevice > 0 && device.kind == "cpu") {
-      // The description's rates are those of all threads of the device.
-      double factor = double(options.threadsPerDevice) / double(device.threads == 0 ? 1 : device.threads);
-      for (auto &[type, rate] : device.peakFlopsPerSecond)
-        rate *= factor;
-      device.threads = uint32_t(options.threadsPerDevice);
-    }
+    if (options.threadsPerDevice > 0 && device.kind == "cpu")
+      device = cost::withThreads(device, uint32_t(options.threadsPerDevice));
+    if (willExecute && device.threads != cluster->devices[0].threads)
+      return Failure{ErrorCode::Unsupported, "the devices of the cluster have different numbers of threads",
+                     {{"cluster", options.cluster}}, "add --threads-per-device"};
   }
   return *cluster;
 }

@@ -1,5 +1,6 @@
 // Cluster descriptions: presets, host descriptions, JSON both ways, and errors that name the place.
 #include "cost_model/cluster.h"
+#include "cost_model/cpu_core.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -93,6 +94,15 @@ TEST(Host, ownCoresAndSharedCores) {
   EXPECT_EQ(cpuHostCluster(2, 4, 4, "avx512", memory).devices[0].coreShare, 0.5);
   EXPECT_GT(two.devices[0].peak(DataType::F32), eight.devices[0].peak(DataType::F32));
   EXPECT_EQ(hostCluster(3), hostCluster(3)); // detected, not measured
+}
+
+TEST(Device, threadsScaleEveryRate) {
+  const Device one = cpuDevice(1, "avx512", 20e9);
+  Device four = cpuDevice(4, "avx512", 20e9);
+  four.name = one.name;
+  EXPECT_EQ(withThreads(one, 4), four);
+  EXPECT_EQ(withThreads(four, 1), one);
+  EXPECT_DOUBLE_EQ(four.memoryBandwidthBytesPerSecond, 4 * one.memoryBandwidthBytesPerSecond);
 }
 
 TEST(Device, typesFallBack) {
