@@ -6,6 +6,7 @@
 #include "passes/kernel_text.h"
 #include "passes/library_kernel.h"
 #include "passes/orders.h"
+#include "passes/overwrites.h"
 #include "passes/place_buffers.h"
 #include "runtime/kernels/library_kernels.h"
 
@@ -28,7 +29,8 @@ public:
     for (int64_t rank : function->getAttrOfType<DenseI64ArrayAttr>("ranks").asArrayRef())
       ranks.push_back(uint32_t(rank));
   }
-  void run();
+  /// The step list, and a check of its memory.
+  llvm::Error run();
 
 private:
   /// A buffer before it has an offset. Storage decides which arena it goes to.
@@ -54,6 +56,7 @@ private:
   void slice(Operation *op);
   void chooseInPlace();
   void place();
+  llvm::Error checkMemory();
   uint32_t kernelIndex(Operation *op);
   uint32_t blobOf(Operation *op);
   Tile tileOf(const Sharding &sharding, uint32_t rank) const {
@@ -83,8 +86,10 @@ private:
     bool atLoad;
     std::optional<plan::Kernel> libraryKernel = std::nullopt; // not in the plan yet: it may work in place
     std::string kernelKey = {};
+    StepValues values = {}; // `reads` and `writes` before any kernel works in place
   };
   std::vector<Pending> steps;
+  std::vector<int> placeOf; // the buffer whose place a buffer takes: its own, or another's that is worked on in place
 };
 
 } // namespace
@@ -421,14 +426,15 @@ void ClassScheduler::chooseInPlace() {
     for (int write : steps[k].writes)
       ++writers[write];
   }
-  std::vector<int> alias(buffers.size());
-  for (size_t k = 0; k < alias.size(); ++k)
-    alias[k] = int(k);
+  placeOf.resize(buffers.size());
+  for (size_t k = 0; k < placeOf.size(); ++k)
+    placeOf[k] = int(k);
   for (size_t k = 0; k < steps.size(); ++k) {
     Pending &pending = steps[k];
+    pending.values = {pending.reads, pending.writes};
     for (std::vector<int> *list : {&pending.reads, &pending.writes})
       for (int &buffer : *list)
-        buffer = alias[buffer];
+        buffer = placeOf[buffer];
     if (!pending.libraryKernel)
       continue;
     std::optional<InPlaceSum> sum = pending.atLoad ? std::nullopt : inPlaceSumOf(*pending.libraryKernel);
@@ -440,7 +446,7 @@ void ClassScheduler::chooseInPlace() {
       pending.kernelKey += "sum";
       pending.reads.erase(pending.reads.begin() + int64_t(sum->operand));
       pending.writes[0] = target;
-      alias[result] = target;
+      placeOf[result] = target;
       lastRead[target] = lastRead[result];
       buffers[result].needsPlace = false;
     }
@@ -522,7 +528,36 @@ void ClassScheduler::place() {
   }
 }
 
-void ClassScheduler::run() {
+/// Proves that no step, and no receiver of what was sent, finds its value overwritten.
+llvm::Error ClassScheduler::checkMemory() {
+  for (bool atLoad : {true, false}) {
+    std::vector<std::optional<ValuePlace>> places(buffers.size());
+    for (size_t k = 0; k < buffers.size(); ++k) {
+      const Virtual &buffer = buffers[placeOf[k]];
+      if (buffer.atLoad == atLoad && buffer.buffer.space == plan::Space::Activation)
+        places[k] = ValuePlace{buffer.buffer.offsetBytes, buffer.buffer.sizeBytes};
+    }
+    std::vector<StepValues> values;
+    std::vector<const Pending *> walked;
+    std::vector<int> kept;
+    for (const Pending &pending : steps) {
+      if (pending.atLoad != atLoad)
+        continue;
+      values.push_back(pending.values);
+      walked.push_back(&pending);
+      if (pending.step.kind == plan::StepKind::Send)
+        kept.insert(kept.end(), pending.values.reads.begin(), pending.values.reads.end());
+    }
+    if (std::optional<Overwrite> overwrite = findOverwrite(values, places, kept))
+      return makeError(ErrorCode::Internal, "the step list overwrites a value that is still needed",
+                       {{"program", function.getName().str()},
+                        {"step", overwrite->step < walked.size() ? walked[overwrite->step]->step.name : "the end"}},
+                       "report this with the model");
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error ClassScheduler::run() {
   for (Operation &op : function.getBody().front().without_terminator()) {
     const OpRow *row = OpTable::get().find(&op);
     if (row && row->opClass == OpClass::Storage)
@@ -538,6 +573,7 @@ void ClassScheduler::run() {
   }
   chooseInPlace();
   place();
+  return checkMemory();
 }
 
 llvm::Expected<ScheduledPlan> schedule(ModuleOp module, WeightStore &weights, plan::EntryPoint entry,
@@ -551,7 +587,9 @@ llvm::Expected<ScheduledPlan> schedule(ModuleOp module, WeightStore &weights, pl
   std::map<std::string, uint32_t> kernels, communications;
   std::map<uint32_t, uint32_t> blobs;
   for (func::FuncOp function : module.getOps<func::FuncOp>())
-    ClassScheduler(function, out, weights, grids, kernels, communications, blobs, options).run();
+    if (llvm::Error error =
+            ClassScheduler(function, out, weights, grids, kernels, communications, blobs, options).run())
+      return error;
   return out;
 }
 

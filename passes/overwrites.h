@@ -1,0 +1,32 @@
+// The checker of static memory: does every step still find what it reads? Independent of how places were chosen; values
+// that are worked on in place have one place and two names. Plain structs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace ampc {
+
+/// The values that a step reads, and those that it makes (or makes a part of), by number.
+struct StepValues {
+  std::vector<int> reads, writes;
+};
+
+/// Bytes of one arena.
+struct ValuePlace {
+  uint64_t offsetBytes = 0, sizeBytes = 0;
+};
+
+struct Overwrite {
+  size_t step = 0; // reads `value`, of which a byte was never written, or has been written for another value; the
+  int value = -1;  // number of steps: the value was to stay until the end
+};
+
+/// The first read that finds something else. `places[v]` is empty for values that lie elsewhere and are not checked.
+/// `kept` are values that must be whole when the last step has ended.
+std::optional<Overwrite> findOverwrite(const std::vector<StepValues> &steps,
+                                       const std::vector<std::optional<ValuePlace>> &places,
+                                       const std::vector<int> &kept);
+
+} // namespace ampc
