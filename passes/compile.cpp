@@ -8,6 +8,7 @@
 #include "passes/passes.h"
 #include "passes/report_decisions.h"
 #include "passes/schedule.h"
+#include "passes/step_list.h"
 #include "passes/strategy.h"
 #include "runtime/plan/mapped_weights.h"
 
@@ -69,6 +70,7 @@ private:
   CompiledModel finish(Candidate best);
   /// Verifies the border after `stage`, writes the dump.
   llvm::Error reached(ModuleOp module, StringRef stage, bool dump);
+  llvm::Error writeDump(StringRef stage, StringRef extension, llvm::function_ref<void(llvm::raw_ostream &)> print);
   void phase(const char *name);
   double objectiveSeconds(const cost::Timeline &timeline) const {
     return options.objective == Objective::Throughput ? timeline.secondsPerRequest : timeline.latencySeconds;
@@ -113,21 +115,28 @@ void Compiler::phase(const char *name) {
 llvm::Error Compiler::reached(ModuleOp module, StringRef stage, bool dump) {
   if (llvm::Error error = verifyStage(module, stage))
     return error;
-  bool isWanted = dump && !options.dumpFolder.empty() && !stopped;
+  bool isWanted = dump && !stopped;
   stopped |= dump && stage == options.stopAfter;
   if (!isWanted)
+    return llvm::Error::success();
+  return writeDump(stage, "mlir", [&](llvm::raw_ostream &os) { module.print(os); });
+}
+
+llvm::Error Compiler::writeDump(StringRef stage, StringRef extension,
+                                llvm::function_ref<void(llvm::raw_ostream &)> print) {
+  if (options.dumpFolder.empty())
     return llvm::Error::success();
   if (std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder))
     return makeError(ErrorCode::FileSystem, "cannot create the dump folder: " + error.message(),
                      {{"folder", options.dumpFolder}});
   SmallString<128> path(options.dumpFolder);
   std::string number = std::to_string(numDumps++);
-  llvm::sys::path::append(path, (number.size() < 2 ? "0" : "") + number + "_" + stage + ".mlir");
+  llvm::sys::path::append(path, (number.size() < 2 ? "0" : "") + number + "_" + stage + "." + extension);
   std::error_code error;
   llvm::raw_fd_ostream os(path, error);
   if (error)
     return makeError(ErrorCode::FileSystem, "cannot write a dump: " + error.message(), {{"file", path.str().str()}});
-  module.print(os);
+  print(os);
   return llvm::Error::success();
 }
 
@@ -284,6 +293,11 @@ llvm::Expected<std::optional<Compiler::Candidate>> Compiler::choose() {
   llvm::Expected<Candidate> built = build(best->decision, isDumped);
   if (!built)
     return built.takeError();
+  if (isDumped && !stopped)
+    if (llvm::Error error = writeDump("stepped", "txt", [&](llvm::raw_ostream &os) {
+          os << stepListText(built->scheduled.plan);
+        }))
+      return error;
   return std::optional<Candidate>(std::move(*built));
 }
 

@@ -1,8 +1,11 @@
 // Runs passes over MLIR text, for the lit tests: ampc-opt [--ampc-PASS ...] [--ampc-verify=STAGE] FILE. A file may
-// hold several modules, separated by lines `// -----`; each is handled by itself. Not meant for users; decisions come
+// hold several modules, separated by lines `// -----`; each is handled by itself. --ampc-schedule, at the end, prints the
+// step list instead of the module. Not meant for users; decisions come
 // from the attributes that `annotate` would have written.
 #include "ir/dialect.h"
 #include "passes/passes.h"
+#include "passes/schedule.h"
+#include "passes/step_list.h"
 
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
@@ -36,6 +39,23 @@ const std::map<std::string, Pass> &passes() {
 }
 
 constexpr llvm::StringLiteral verifyPrefix = "--ampc-verify=";
+constexpr llvm::StringLiteral scheduleStep = "--ampc-schedule";
+
+/// The step list of a kernelized module. Weights are made up: nothing reads them.
+llvm::Error printSchedule(mlir::ModuleOp module, llvm::raw_ostream &os) {
+  WeightStore weights;
+  module.walk([&](mlir::Operation *op) {
+    if (auto weight = op->getAttrOfType<mlir::IntegerAttr>("weight")) {
+      weights.weights.resize(std::max(weights.weights.size(), size_t(weight.getInt()) + 1));
+      weights.weights[size_t(weight.getInt())].type = typeOf(op->getResult(0));
+    }
+  });
+  llvm::Expected<ScheduledPlan> scheduled = schedule(module, weights, {});
+  if (!scheduled)
+    return scheduled.takeError();
+  os << stepListText(scheduled->plan);
+  return llvm::Error::success();
+}
 
 llvm::Error runStep(mlir::ModuleOp module, llvm::StringRef step) {
   if (step.consume_front(verifyPrefix))
@@ -54,12 +74,16 @@ llvm::LogicalResult process(std::unique_ptr<llvm::MemoryBuffer> text, const std:
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceFile<mlir::ModuleOp>(sources, &context);
   if (!module)
     return llvm::failure();
-  for (const std::string &step : steps)
-    if (llvm::Error error = runStep(*module, step)) {
+  const bool isScheduled = !steps.empty() && steps.back() == scheduleStep;
+  for (const std::string &step : steps) {
+    llvm::Error error = step == scheduleStep ? printSchedule(*module, os) : runStep(*module, step);
+    if (error) {
       llvm::logAllUnhandledErrors(std::move(error), llvm::errs());
       return llvm::failure();
     }
-  module->print(os);
+  }
+  if (!isScheduled)
+    module->print(os);
   return llvm::success();
 }
 
@@ -71,7 +95,7 @@ int main(int argumentCount, char **arguments) {
   for (int i = 1; i < argumentCount; ++i) {
     std::string argument = arguments[i];
     bool isStep = argument.rfind("--", 0) == 0;
-    if (isStep && !passes().count(argument) && argument.rfind(verifyPrefix.str(), 0) != 0) {
+    if (isStep && !passes().count(argument) && argument != scheduleStep && argument.rfind(verifyPrefix.str(), 0) != 0) {
       llvm::errs() << "ampc-opt: unknown pass " << argument << "\n";
       return 2;
     }
