@@ -65,9 +65,7 @@ MemoryReport memoryOf(const plan::Plan &plan) {
     memory.stateBytes = rank.stateBytes;
     ByteRanges mapped;
     visitSteps(plan, rank, [&](const plan::Step &step) {
-      // A workspace inside the activation arena is already counted there.
-      if (step.workspace.space == plan::Space::None)
-        memory.workspaceBytes = std::max(memory.workspaceBytes, step.workspace.sizeBytes);
+      memory.workspaceBytes = std::max(memory.workspaceBytes, step.workspace.sizeBytes);
       for (const plan::Buffer &buffer : step.reads)
         if (buffer.space == plan::Space::Blob && buffer.index < rank.blobs.size()) {
           const plan::BlobView &view = rank.blobs[buffer.index];
@@ -78,8 +76,7 @@ MemoryReport memoryOf(const plan::Plan &plan) {
     memory.mappedBytes = mapped.merge();
     memory.mappedShareBytes = shares[report.ranks.size()];
     allMapped.add(mapped);
-    memory.totalBytes = std::max(rank.peakBytes, memory.activationBytes + memory.persistentBytes +
-                                                     memory.stateBytes + memory.workspaceBytes);
+    memory.totalBytes = std::max(rank.peakBytes, memory.activationBytes + memory.persistentBytes + memory.stateBytes);
     if (memory.totalBytes > report.peakBytes) {
       report.peakBytes = memory.totalBytes;
       report.peakRank = uint32_t(report.ranks.size());

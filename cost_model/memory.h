@@ -11,7 +11,7 @@ struct RankMemory {
   uint64_t activationBytes = 0; // all slots
   uint64_t persistentBytes = 0;
   uint64_t stateBytes = 0;
-  uint64_t workspaceBytes = 0; // the largest workspace outside the activation arena
+  uint64_t workspaceBytes = 0; // of the activations: the largest workspace of a kernel
   uint64_t mappedBytes = 0;    // plan-file bytes that the rank's steps read; not in totalBytes
   uint64_t mappedShareBytes = 0; // of those that forward steps read in place, shared with the other ranks that do
   uint64_t totalBytes = 0;     // the sum of the arenas, or RankTable::peakBytes if larger
