@@ -1,5 +1,6 @@
 // Collectives of all ranks, walked side by side: one order on all members of a group, moves inside the
-// buffers.
+// buffers, no element written twice.
+#include "runtime/plan/move_checks.h"
 #include "runtime/plan/plan_checks.h"
 
 #include <algorithm>
@@ -53,14 +54,6 @@ Status checkCommunication(const Plan &plan, const Communication &communication,
   return {};
 }
 
-/// Do the two buffers of one rank share bytes?
-bool overlap(const Buffer &a, const Buffer &b) {
-  bool byIndex = a.space == Space::Blob || a.space == Space::Input || a.space == Space::Output;
-  return a.space == b.space && a.space != Space::None && (!byIndex || a.index == b.index) && a.sizeBytes &&
-         b.sizeBytes && a.offsetBytes < b.offsetBytes + b.sizeBytes &&
-         b.offsetBytes < a.offsetBytes + a.sizeBytes;
-}
-
 /// What a rank sends is read when its receivers come to it: nothing later in the program may write there.
 Status checkSent(const Program &program) {
   std::vector<const Step *> sends;
@@ -86,6 +79,7 @@ Status checkSent(const Program &program) {
 struct Walk {
   const Plan &plan;
   ProgramRole role;
+  SingleWrites &singleWrites;
   std::vector<std::vector<uint32_t>> sequence = {}; // per rank: its collective steps
   std::vector<size_t> position = {};
   std::unordered_map<uint64_t, uint32_t> arrivals = {}; // communication and group -> members that stand there
@@ -129,7 +123,8 @@ struct Walk {
       }
     }
     auto &moveRanges = ranges[uint32_t(&communication - plan.communications.data())];
-    if (moveRanges.empty())
+    const bool isFirst = moveRanges.empty();
+    if (isFirst)
       for (const Move &move : communication.moves)
         moveRanges.push_back(rangeOf(move));
     for (size_t i = 0; i < moveRanges.size(); ++i) {
@@ -140,11 +135,12 @@ struct Walk {
       uint32_t source = group[move.sourceMember], target = group[move.targetMember];
       if (range.sourceFirst < 0 || uint64_t(range.sourceLast) >= elements(current(source).reads))
         return fail(source, "a move reads outside the source of a collective");
-      const uint64_t targetElements = elements(current(target).writes);
-      if (range.targetFirst < 0 || uint64_t(range.targetLast) >= targetElements ||
-          uint64_t(range.elements) > targetElements)
+      if (range.targetFirst < 0 || uint64_t(range.targetLast) >= elements(current(target).writes))
         return fail(target, "a move writes outside the target of a collective");
     }
+    if (isFirst)
+      if (auto member = singleWrites.memberWrittenTwice(communication.moves, communication.kind == StepKind::ReduceScatter))
+        return fail(group[*member], "a collective writes an element of its target twice");
     return {};
   }
 
@@ -209,8 +205,9 @@ Status checkCollectives(const Plan &plan) {
   for (const Program &program : plan.programs)
     if (Status error = checkSent(program))
       return error;
+  SingleWrites singleWrites;
   for (ProgramRole role : {ProgramRole::Init, ProgramRole::Forward})
-    if (Status error = Walk{plan, role}.run())
+    if (Status error = Walk{plan, role, singleWrites}.run())
       return error;
   return {};
 }

@@ -1,6 +1,8 @@
 // The consistency of a plan, but for its collectives (collective_checks.cpp).
 #include "runtime/plan/plan_checks.h"
 
+#include "runtime/plan/move_checks.h"
+
 #include <set>
 
 namespace ampc::plan {
@@ -105,6 +107,7 @@ struct StepCheck {
   const RankTable &rank;
   const Program &program;
   const Step &step;
+  SingleWrites &singleWrites;
 
   Error fail(std::string message) const {
     return invalid(std::move(message), {{"rank", std::to_string(&rank - plan.ranks.data())},
@@ -188,6 +191,22 @@ struct StepCheck {
         return fail("a buffer is not aligned for its kernel's result");
     if (kernel.kind == KernelKind::Generated && step.workspace.sizeBytes < kernel.workspaceBytes)
       return fail("the workspace is smaller than its kernel needs");
+    // Generated code is compiled for buffers that share nothing, and library kernels that add an operand in place do not
+    // list it as an operand. Operands may share, as nobody writes to them.
+    for (size_t i = 0; i < step.writes.size(); ++i) {
+      const Buffer &result = step.writes[i];
+      for (size_t j = 0; j < i; ++j)
+        if (overlap(result, step.writes[j]))
+          return fail("two results of a kernel overlap");
+      for (const Buffer &operand : step.reads)
+        if (overlap(result, operand))
+          return fail("a result of a kernel overlaps an operand");
+      if (overlap(result, step.workspace))
+        return fail("a result of a kernel overlaps the workspace");
+    }
+    for (const Buffer &operand : step.reads)
+      if (overlap(operand, step.workspace))
+        return fail("an operand of a kernel overlaps the workspace");
     for (uint32_t index : step.indexArgs)
       if (index >= rank.indexValues.size())
         return fail("an index argument does not exist");
@@ -199,21 +218,24 @@ struct StepCheck {
       return fail("a copy names a table that does not exist");
     if (step.reads.size() > 1 || step.writes.size() != 1)
       return fail("a copy must have one target and at most one source");
+    if (!step.reads.empty() && overlap(step.reads[0], step.writes[0]))
+      return fail("source and target of a copy overlap");
     bool isFill = step.reads.empty() || step.reads[0].space == Space::None;
     uint64_t elementBytes = bitWidth(step.type) / 8;
     uint64_t sourceElements = isFill ? 0 : step.reads[0].sizeBytes / elementBytes;
     uint64_t targetElements = step.writes[0].sizeBytes / elementBytes;
     for (const Move &move : rank.copies[step.copyTable]) {
       MoveRange range = rangeOf(move);
-      if (range.overflows)
-        return fail("a copy has impossible counts or strides");
+      if (range.overflows || move.sourceMember || move.targetMember)
+        return fail("a copy has impossible counts, strides or members");
       if (range.isEmpty)
         continue;
       if ((!isFill && (range.sourceFirst < 0 || uint64_t(range.sourceLast) >= sourceElements)) ||
-          range.targetFirst < 0 || uint64_t(range.targetLast) >= targetElements ||
-          uint64_t(range.elements) > targetElements)
+          range.targetFirst < 0 || uint64_t(range.targetLast) >= targetElements)
         return fail("a copy leaves its buffers");
     }
+    if (singleWrites.memberWrittenTwice(rank.copies[step.copyTable], false))
+      return fail("a copy writes an element of its target twice");
     return {};
   }
 
@@ -259,7 +281,7 @@ struct StepCheck {
   }
 };
 
-Status checkRank(const Plan &plan, uint32_t number) {
+Status checkRank(const Plan &plan, uint32_t number, SingleWrites &singleWrites) {
   const RankTable &rank = plan.ranks[number];
   std::vector<std::pair<std::string, std::string>> fields = {{"rank", std::to_string(number)}};
   for (const BlobView &view : rank.blobs)
@@ -281,7 +303,7 @@ Status checkRank(const Plan &plan, uint32_t number) {
       return invalid("the activations of program " + program.name + " do not fit the rank's arena", fields);
     std::set<uint32_t> signalled;
     for (const Step &step : program.steps)
-      if (Status error = StepCheck{plan, rank, program, step}.all(signalled))
+      if (Status error = StepCheck{plan, rank, program, step, singleWrites}.all(signalled))
         return error;
   }
   return {};
@@ -302,6 +324,13 @@ std::optional<int64_t> countElements(const std::vector<int64_t> &shape) {
   return overflow ? std::nullopt : std::optional(elements);
 }
 
+bool overlap(const Buffer &a, const Buffer &b) {
+  bool byIndex = a.space == Space::Blob || a.space == Space::Input || a.space == Space::Output;
+  return a.space == b.space && a.space != Space::None && (!byIndex || a.index == b.index) && a.sizeBytes &&
+         b.sizeBytes && a.offsetBytes < b.offsetBytes + b.sizeBytes &&
+         b.offsetBytes < a.offsetBytes + a.sizeBytes;
+}
+
 MoveRange rangeOf(const Move &move) {
   MoveRange range{move.sourceOffset, move.sourceOffset, move.targetOffset, move.targetOffset};
   for (const MoveDim &dim : move.dims) {
@@ -318,8 +347,9 @@ MoveRange rangeOf(const Move &move) {
     return __builtin_mul_overflow(count - 1, stride, &reach) ||
            __builtin_add_overflow(reach < 0 ? first : last, reach, reach < 0 ? &first : &last);
   };
+  int64_t elements = 1;
   for (const MoveDim &dim : move.dims)
-    range.overflows |= __builtin_mul_overflow(range.elements, dim.count, &range.elements) ||
+    range.overflows |= __builtin_mul_overflow(elements, dim.count, &elements) ||
                        extend(dim.count, dim.sourceStride, range.sourceFirst, range.sourceLast) ||
                        extend(dim.count, dim.targetStride, range.targetFirst, range.targetLast);
   range.overflows |= move.dims.size() > maxDimensions;
@@ -339,8 +369,9 @@ Status checkPlan(const Plan &plan, uint64_t blobSectionBytes) {
   for (const Blob &blob : plan.blobs)
     if (Status error = checkBlob(blob, blobSectionBytes))
       return error;
+  SingleWrites singleWrites;
   for (uint32_t rank = 0; rank < plan.ranks.size(); ++rank)
-    if (Status error = checkRank(plan, rank))
+    if (Status error = checkRank(plan, rank, singleWrites))
       return error;
   return checkCollectives(plan);
 }

@@ -7,7 +7,7 @@
 namespace ampc::plan {
 
 /// Indices in range, names, shapes and sizes sound, buffers inside their arenas, moves inside their buffers,
-/// waits on earlier events, collectives in one order on all members of a group. `blobSectionBytes`: size of
+/// no element written twice by one, waits on earlier events, collectives in one order on all members of a group. `blobSectionBytes`: size of
 /// the embedded weights, for their ranges.
 Status checkPlan(const Plan &plan, uint64_t blobSectionBytes);
 
@@ -23,10 +23,12 @@ std::optional<int64_t> countElements(const std::vector<int64_t> &shape);
 /// touches none or its arithmetic overflows (then `overflows` is set).
 struct MoveRange {
   int64_t sourceFirst = 0, sourceLast = 0, targetFirst = 0, targetLast = 0;
-  int64_t elements = 1; // at most as many as the target has, else some would be written twice
   bool isEmpty = false, overflows = false;
 };
 MoveRange rangeOf(const Move &move);
+
+/// Do two buffers of one rank share bytes?
+bool overlap(const Buffer &a, const Buffer &b);
 
 /// Position of a rank in the communication: group and member; nothing when it takes no part.
 std::optional<std::pair<uint32_t, uint32_t>> findMember(const Communication &communication, uint32_t rank);

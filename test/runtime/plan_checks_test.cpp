@@ -89,6 +89,20 @@ TEST(PlanChecks, Faults) {
        [](Plan &p) {
          p.programs[1].steps[1].workspace = {Space::Persistent, 0, 0, 4};
        }},
+      {"overlaps an operand", [](Plan &p) { p.programs[1].steps[1].writes[0].offsetBytes = 16; }},
+      {"overlaps an operand", [](Plan &p) { p.programs[1].steps[1].writes[0] = p.programs[1].steps[1].reads[0]; }},
+      {"result of a kernel overlaps the workspace",
+       [](Plan &p) { p.programs[1].steps[1].workspace = p.programs[1].steps[1].writes[0]; }},
+      {"operand of a kernel overlaps the workspace",
+       [](Plan &p) { p.programs[1].steps[1].workspace = p.programs[1].steps[1].reads[0]; }},
+      {"two results",
+       [](Plan &p) {
+         p.kernels[0].results.push_back(p.kernels[0].results[0]);
+         for (size_t step : {1, 7})
+           p.programs[1].steps[step].writes.push_back(p.programs[1].steps[step].writes[0]);
+       }},
+      {"source and target of a copy overlap",
+       [](Plan &p) { p.programs[1].steps[8].reads[0] = p.programs[1].steps[8].writes[0]; }},
       {"index argument", [](Plan &p) { p.ranks[1].indexValues.clear(); }},
       {"table", [](Plan &p) { p.programs[1].steps[0].copyTable = 3; }},
       {"leaves its buffers", [](Plan &p) { p.ranks[1].copies[0][0].sourceOffset = 6; }},
@@ -102,13 +116,23 @@ TEST(PlanChecks, Faults) {
        [](Plan &p) {
          p.ranks[0].copies[0][0].dims = {{-1, 1, 1}};
        }},
-      {"leaves its buffers",
+      {"impossible counts", [](Plan &p) { p.ranks[0].copies[0][0].targetMember = 1; }},
+      {"copy writes an element of its target twice",
        [](Plan &p) {
          p.ranks[0].copies[0][0].dims = {{int64_t(1) << 50, 0, 0}};
        }},
-      {"writes outside",
+      {"copy writes an element of its target twice",
        [](Plan &p) {
-         p.communications[1].moves[0].dims = {{6, 0, 0}};
+         p.ranks[0].copies[0].push_back({0, 0, 0, 4, {}});
+       }},
+      {"collective writes an element of its target twice",
+       [](Plan &p) {
+         p.communications[1].moves[0].dims = {{3, 1, 0}};
+       }},
+      {"collective writes an element of its target twice", [](Plan &p) { p.communications[0].moves[1].targetOffset = 4; }},
+      {"collective writes an element of its target twice",
+       [](Plan &p) { // combined would be legal, half combined is not
+         p.communications[3].moves[1].dims = {{4, 1, 1}};
        }},
       {"event", [](Plan &p) { p.programs[1].steps[0].waits = {5}; }},
       {"communication that does not exist", [](Plan &p) { p.programs[1].steps[2].communication = 4; }},
@@ -167,6 +191,12 @@ TEST(PlanChecks, CollectivesInAnotherOrder) {
   error = plan::checkPlan(plan, 40);
   ASSERT_TRUE(error);
   EXPECT_NE(error->message.find("wait forever"), std::string::npos) << error->message;
+}
+
+TEST(PlanChecks, OperandsMayShare) {
+  Plan plan = samplePlan();
+  plan.programs[1].steps[7].reads[1] = plan.programs[1].steps[7].reads[0];
+  EXPECT_FALSE(plan::checkPlan(plan, 40));
 }
 
 TEST(PlanChecks, AllReduceInPlaceIsLegal) {
