@@ -170,13 +170,30 @@ Status Session::start() {
     } catch (const std::system_error &error) {
       std::lock_guard guard(mutex);
       loading -= uint32_t(ranks.size()) - number; // those that never come
+      for (size_t missing = number; missing < ranks.size(); ++missing)
+        ranks[missing]->isLoading = false;
       loadError = Error{ErrorCode::Execution, std::string("cannot start a device thread: ") + error.what()};
       interrupt = true;
       break;
     }
   }
   std::unique_lock lock(mutex);
-  callerWork.wait(lock, [&] { return loading == 0; });
+  // Ranks wait for each other with deadlines. What one does by itself (reading weights, kernels of its init program)
+  // cannot be broken off, and its thread must be joined before the session goes: all that is left is to name it.
+  while (!callerWork.wait_for(lock, policy.deadline, [&] { return loading == 0; })) {
+    std::vector<std::string> messages;
+    for (uint32_t number = 0; number < ranks.size(); ++number)
+      if (ranks[number]->isLoading) {
+        const uint32_t step = ranks[number]->currentStep.load();
+        const auto &steps = program(number, ProgramRole::Init).steps;
+        messages.push_back("rank " + std::to_string(number) + " is still being prepared" +
+                           (step < steps.size() ? ", in or before step " + steps[step].name : ""));
+      }
+    lock.unlock(); // the log may ask the session something
+    for (const std::string &message : messages)
+      log(2, message);
+    lock.lock();
+  }
   return loadError;
 }
 
@@ -340,13 +357,19 @@ void Session::cancel(Request &request) {
     return;
   }
   // Nobody has begun: the ranks will pass over it.
-  request.error = Error{ErrorCode::Cancelled, "the request was cancelled"};
+  request.error = std::move(request.whenCancelled);
   request.isDone = true;
   callerWork.notify_all();
 }
 
+/// Requests that ended early stay in the queue until all ranks have passed over them, which touches nothing: a rank
+/// begins no request that is done, and one that it had begun is done only when all ranks have parked.
+bool Session::isIdle() const {
+  return std::all_of(queue.begin(), queue.end(), [](const auto &request) { return request->isDone.load(); });
+}
+
 Status Session::idleState(const std::string &name, const TensorView &view, uint32_t &index) {
-  if (!queue.empty())
+  if (!isIdle())
     return Error{ErrorCode::Usage, "state can be touched only while no request is in flight"};
   const plan::EntryPoint &entry = plan().entry;
   for (index = 0; index < states.size(); ++index) {
@@ -381,7 +404,7 @@ Status Session::setState(const std::string &name, const TensorView &source) {
 
 Status Session::zeroStates() {
   std::lock_guard guard(mutex);
-  if (!queue.empty())
+  if (!isIdle())
     return Error{ErrorCode::Usage, "state can be touched only while no request is in flight"};
   for (State &state : states)
     std::memset(state.current.get(), 0, state.sizeBytes);
@@ -394,7 +417,7 @@ Status Session::takeTrace(std::string &json) {
   std::lock_guard guard(mutex);
   if (!options.collectTrace)
     return Error{ErrorCode::Usage, "the session was opened without collect_trace"};
-  if (!queue.empty())
+  if (!isIdle())
     return Error{ErrorCode::Usage, "the trace can be taken only while no request is in flight"};
   std::vector<std::vector<TraceEvent>> events;
   for (auto &rank : ranks)

@@ -54,6 +54,8 @@ struct Request {
   uint32_t remainingRanks = 0;
   bool isStarted = false, isCancelled = false;
   plan::Status error;
+  /// Made with the request: rank threads that end it allocate nothing.
+  plan::Error whenCancelled{plan::ErrorCode::Cancelled, "the request was cancelled", {}};
   std::atomic<bool> isDone{false};
 };
 
@@ -92,7 +94,8 @@ private:
   struct Rank {
     std::unique_ptr<Device> device;
     std::thread thread;
-    uint64_t nextRequest = 0; // guarded by mutex
+    bool isLoading = true;    // guarded by mutex, as the next
+    uint64_t nextRequest = 0;
     std::atomic<uint64_t> stepsDone{0};
     std::atomic<int64_t> busyNanoseconds{0};
     std::atomic<uint32_t> currentStep{0};
@@ -118,13 +121,14 @@ private:
                        const plan::Step &step, const CommunicationPart *part, WaitResult result) const;
   const plan::Program &program(uint32_t rank, plan::ProgramRole role) const;
 
-  std::shared_ptr<Request> takeNext(Rank &rank);
+  std::shared_ptr<Request> takeNext(Rank &rank, uint32_t number);
   plan::Status bind(Request &request);
   void rankDone(const std::shared_ptr<Request> &request);
   void rankFailed(Request &request, plan::Error error);
   void finish(Request &request);
   void park(std::unique_lock<std::mutex> &lock);
   void recover();
+  bool isIdle() const; // with the mutex held
   plan::Status idleState(const std::string &name, const TensorView &view, uint32_t &index);
   void log(int level, const std::string &message) const;
 

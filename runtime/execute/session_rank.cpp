@@ -16,32 +16,53 @@ using plan::StepKind;
 namespace {
 /// A rank that left because another one asked it to; never shown to the caller.
 Error interrupted() { return {ErrorCode::Cancelled, "interrupted"}; }
+
+/// Runs `body`, which returns a Status. Nothing it throws leaves the rank's thread, where it would end the process.
+template <typename Body> Status guarded(uint32_t rank, const char *what, const Body &body) noexcept {
+  try {
+    const std::vector<std::pair<std::string, std::string>> fields = {{"rank", std::to_string(rank)}};
+    const std::string subject = "rank " + std::to_string(rank) + " cannot " + what + ": ";
+    try {
+      return body();
+    } catch (const std::bad_alloc &) {
+      return Error{ErrorCode::Infeasible, subject + "the system has no memory left", fields};
+    } catch (const std::exception &error) {
+      return Error{ErrorCode::Execution, subject + error.what(), fields};
+    }
+  } catch (...) {
+    return Error{ErrorCode::Infeasible, "no memory", {}}; // as short as fits a string that allocates nothing
+  }
+}
 } // namespace
 
 void Session::serve(uint32_t number) {
   Rank &rank = *ranks[number];
-  Status error = loadAndInit(rank, number);
+  Status error = guarded(number, "prepare its device", [&] { return loadAndInit(rank, number); });
+  const bool hasFailed = error.has_value();
   {
     std::unique_lock lock(mutex);
     if (error) {
       // The first error that is not a mere consequence of another rank's.
       if (!loadError || loadError->code == ErrorCode::Cancelled)
-        loadError = error;
+        loadError = std::move(error);
       interrupt = true;
     }
+    rank.isLoading = false;
     if (--loading == 0)
       callerWork.notify_all();
   }
-  if (error) {
+  if (hasFailed) {
     communicator->wake();
     return;
   }
-  while (auto request = takeNext(rank)) {
+  while (auto request = takeNext(rank, number)) {
     if (request->isDone.load()) { // cancelled before anyone began
       rankDone(request);
       continue;
     }
-    Status failure = execute(rank, number, ProgramRole::Forward, request->buffers, request->number);
+    Status failure = guarded(number, "execute a request", [&] {
+      return execute(rank, number, ProgramRole::Forward, request->buffers, request->number);
+    });
     if (!failure)
       rankDone(request);
     else if (failure->code != ErrorCode::Cancelled)
@@ -51,19 +72,13 @@ void Session::serve(uint32_t number) {
 }
 
 Status Session::loadAndInit(Rank &rank, uint32_t number) {
-  try {
-    Status error = rank.device->load();
-    rank.allocatedBytes = rank.device->allocatedBytes();
-    if (!error)
-      error = execute(rank, number, ProgramRole::Init, {}, 0);
-    if (!error)
-      rank.device->initDone();
-    return error;
-  } catch (const std::bad_alloc &) {
-    return Error{ErrorCode::Infeasible,
-                 "no memory to prepare rank " + std::to_string(number),
-                 {{"rank", std::to_string(number)}}};
-  }
+  Status error = rank.device->load();
+  rank.allocatedBytes = rank.device->allocatedBytes();
+  if (!error)
+    error = execute(rank, number, ProgramRole::Init, {}, 0);
+  if (!error)
+    rank.device->initDone();
+  return error;
 }
 
 Status Session::execute(Rank &rank, uint32_t number, ProgramRole role, const RequestBuffers &buffers,
@@ -129,10 +144,10 @@ Error Session::describe(Error error, uint32_t number, const plan::Program &of, c
 }
 
 /// Blocks until the rank's next request may begin; null when the session ends.
-std::shared_ptr<Request> Session::takeNext(Rank &rank) {
-  const uint64_t next = rank.nextRequest; // only this thread and recover, with this thread parked, write it
+std::shared_ptr<Request> Session::takeNext(Rank &rank, uint32_t number) {
+  const uint64_t first = rank.nextRequest; // only this thread and recover, with this thread parked, write it
   for (uint32_t i = 0; i < policy.spinIterations; ++i) {
-    if (submitted.load(std::memory_order_acquire) > next || interrupt.load(std::memory_order_relaxed))
+    if (submitted.load(std::memory_order_acquire) > first || interrupt.load(std::memory_order_relaxed))
       break;
     relaxCore();
   }
@@ -144,12 +159,12 @@ std::shared_ptr<Request> Session::takeNext(Rank &rank) {
       park(lock);
       continue;
     }
-    const uint64_t number = rank.nextRequest;
-    if (number < submitted.load(std::memory_order_relaxed) && number < finished + numSlots) {
-      std::shared_ptr<Request> request = queue[number - finished];
+    const uint64_t next = rank.nextRequest;
+    if (next < submitted.load(std::memory_order_relaxed) && next < finished + numSlots) {
+      std::shared_ptr<Request> request = queue[next - finished];
       if (!request->isStarted && !request->isDone) {
         request->isStarted = true;
-        request->error = bind(*request);
+        request->error = guarded(number, "begin a request", [&] { return bind(*request); });
         if (request->error) { // no memory: over before it began
           request->isDone = true;
           callerWork.notify_all();
@@ -218,7 +233,7 @@ void Session::recover() {
   communicator->reset();
   for (auto &request : queue) {
     if (!request->isDone && request->isCancelled)
-      request->error = Error{ErrorCode::Cancelled, "the request was cancelled"};
+      request->error = std::move(request->whenCancelled);
     if (request->error)
       request->isDone = true;
     request->isStarted = false;

@@ -31,12 +31,19 @@ void prepareDeviceThread(int pinnedCpu) {
 
 ThreadTeam::ThreadTeam(uint32_t threads) : threads(threads) {
   policy.spinIterations = threads <= std::thread::hardware_concurrency() ? teamSpinIterations : 10;
-  policy.deadline = std::chrono::hours(24); // waiting for work, not for a peer that might fail
-  for (uint32_t thread = 1; thread < threads; ++thread)
-    helpers.emplace_back([this, thread] { serve(thread); });
+  helpers.reserve(threads);
+  try {
+    for (uint32_t thread = 1; thread < threads; ++thread)
+      helpers.emplace_back([this, thread] { serve(thread); });
+  } catch (...) { // the system has no thread left: those that run end before their object does
+    stop();
+    throw;
+  }
 }
 
-ThreadTeam::~ThreadTeam() {
+ThreadTeam::~ThreadTeam() { stop(); }
+
+void ThreadTeam::stop() {
   stopping = true;
   started.arrive(++round);
   for (std::thread &helper : helpers)
@@ -48,16 +55,20 @@ void ThreadTeam::run(const std::function<void(uint32_t)> &work) {
   const uint32_t target = ++round;
   started.arrive(target);
   work(0);
+  // The helpers use `work` until they arrive: there is nothing to do but wait for them.
+  waitUntil(finished, target * (threads - 1));
+}
+
+void ThreadTeam::waitUntil(ArrivalCounter &counter, uint32_t target) {
   const std::atomic<bool> never{false};
-  finished.waitFor(target * (threads - 1), never, policy);
+  while (counter.waitFor(target, never, policy) != WaitResult::Done) {
+  }
 }
 
 void ThreadTeam::serve(uint32_t thread) {
   prepareDeviceThread(-1);
-  const std::atomic<bool> never{false};
   for (uint32_t next = 1;; ++next) {
-    while (started.waitFor(next, never, policy) == WaitResult::TimedOut) {
-    }
+    waitUntil(started, next);
     if (stopping)
       return;
     (*current)(thread);

@@ -15,7 +15,7 @@ void prepareDeviceThread(int pinnedCpu);
 
 class ThreadTeam {
 public:
-  /// `threads` in all, the caller of `run` included.
+  /// `threads` in all, the caller of `run` included. Throws std::system_error when the system has no thread left.
   explicit ThreadTeam(uint32_t threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam &) = delete;
@@ -26,6 +26,9 @@ public:
 
 private:
   void serve(uint32_t thread);
+  void stop();
+  /// However long that takes: helpers wait for work, the caller for kernels that run.
+  void waitUntil(ArrivalCounter &counter, uint32_t target);
 
   uint32_t threads;
   const std::function<void(uint32_t)> *current = nullptr;

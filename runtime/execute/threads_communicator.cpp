@@ -34,11 +34,17 @@ struct Incoming {
 
 /// The meeting place of one group of one communication.
 struct Meeting {
-  explicit Meeting(size_t members) : sources(members), targets(members), rounds(members) {}
+  explicit Meeting(size_t members) : sources(members), targets(members), rounds(members), rooms(members) {}
   ArrivalCounter arrivals;
   std::vector<std::atomic<const void *>> sources;
   std::vector<std::atomic<void *>> targets;
   std::vector<std::atomic<uint32_t>> rounds; // meetings that each member has entered
+  /// What a member needs to combine: made with the meeting, so that no step allocates.
+  struct Room {
+    std::vector<const void *> sources;
+    std::vector<int64_t> index;
+  };
+  std::vector<Room> rooms;
 };
 
 class ThreadsCommunicator final : public Communicator {
@@ -55,8 +61,10 @@ public:
       if (communication.kind == StepKind::Send)
         prepareMailboxes(communication, slots, mailboxes[c], isSender[c]);
       else
-        for (const auto &group : communication.groups)
+        for (const auto &group : communication.groups) {
           meetings[c].push_back(std::make_unique<Meeting>(group.size()));
+          prepareRooms(communication, incoming[c], *meetings[c].back());
+        }
     }
   }
 
@@ -74,7 +82,8 @@ public:
     switch (communication.kind) {
     case StepKind::AllReduce: return allReduce(communication, meeting, part.member, target, meet);
     case StepKind::ReduceScatter:
-      combineMoves(communication, meeting, incoming[part.communication][part.member], target);
+      combineMoves(communication, meeting, incoming[part.communication][part.member], meeting.rooms[part.member],
+                   target);
       break;
     default: pullMoves(meeting.sources, incoming[part.communication][part.member], target);
     }
@@ -128,6 +137,19 @@ private:
     const uint32_t target = round * members;
     meeting.arrivals.arrive(target);
     return meeting.arrivals.waitFor(target, interrupt, policy);
+  }
+
+  static void prepareRooms(const Communication &communication, const std::vector<Incoming> &members, Meeting &meeting) {
+    for (size_t member = 0; member < meeting.rooms.size(); ++member) {
+      Meeting::Room &room = meeting.rooms[member];
+      if (communication.kind == StepKind::AllReduce)
+        room.sources.resize(meeting.sources.size());
+      if (communication.kind == StepKind::ReduceScatter)
+        for (const Incoming::Target &target : members[member].targets) {
+          room.sources.resize(std::max(room.sources.size(), target.parts.size()));
+          room.index.resize(std::max(room.index.size(), target.parts[0].move.dims.size()));
+        }
+    }
   }
 
   static void prepareMailboxes(const Communication &communication, uint32_t slots,
@@ -204,11 +226,10 @@ private:
         copyMove(part.move, sources[part.sourceMember].load(std::memory_order_relaxed), target);
   }
 
-  void combineMoves(const Communication &communication, const Meeting &meeting, const Incoming &incoming,
-                    void *target) const {
+  static void combineMoves(const Communication &communication, const Meeting &meeting, const Incoming &incoming,
+                           Meeting::Room &room, void *target) {
     const unsigned elementBytes = bitWidth(communication.type) / 8;
-    std::vector<const void *> sources;
-    std::vector<int64_t> index;
+    std::vector<int64_t> &index = room.index;
     for (const auto &group : incoming.targets) {
       const auto &dims = group.parts[0].move.dims;
       if (!group.parts[0].move.runBytes)
@@ -220,16 +241,16 @@ private:
                      part.move.dims.back().targetStride == int64_t(elementBytes);
       const size_t outer = dims.size() - (contiguous ? 1 : 0);
       const int64_t run = contiguous ? dims.back().count : 1;
-      index.assign(outer, 0);
+      std::fill(index.begin(), index.end(), 0);
+      const std::span sources(room.sources.data(), group.parts.size());
       for (bool more = true; more;) {
-        sources.clear();
-        for (const auto &part : group.parts) {
+        for (size_t i = 0; i < sources.size(); ++i) {
+          const Incoming::Part &part = group.parts[i];
           int64_t offset = part.move.sourceOffset;
           for (size_t d = 0; d < outer; ++d)
             offset += index[d] * part.move.dims[d].sourceStride;
-          sources.push_back(
-              static_cast<const char *>(meeting.sources[part.sourceMember].load(std::memory_order_relaxed)) +
-              offset);
+          sources[i] =
+              static_cast<const char *>(meeting.sources[part.sourceMember].load(std::memory_order_relaxed)) + offset;
         }
         int64_t offset = group.parts[0].move.targetOffset;
         for (size_t d = 0; d < outer; ++d)
@@ -245,11 +266,11 @@ private:
   }
 
   template <typename Meet>
-  static WaitResult allReduce(const Communication &communication, const Meeting &meeting, uint32_t member,
-                              void *target, const Meet &meet) {
+  static WaitResult allReduce(const Communication &communication, Meeting &meeting, uint32_t member, void *target,
+                              const Meet &meet) {
     const int64_t elementBytes = bitWidth(communication.type) / 8, elements = communication.elements;
     const auto members = int64_t(meeting.sources.size());
-    std::vector<const void *> sources(meeting.sources.size());
+    std::vector<const void *> &sources = meeting.rooms[member].sources;
     if (elements * elementBytes <= smallAllReduceBytes) {
       for (size_t i = 0; i < sources.size(); ++i)
         sources[i] = meeting.sources[i].load(std::memory_order_relaxed);

@@ -277,6 +277,60 @@ TEST(Session, StateGoesFromStepToStep) {
   EXPECT_EQ(opened.session->getState("z", view)->code, ErrorCode::Usage);
 }
 
+TEST(Session, StateAndTraceRightAfterEarlyEnds) {
+  plan::Plan plan = samplePlan();
+  plan.entry.states = {{"x", "y", 0, 0}};
+  SessionOptions options;
+  options.collectTrace = true;
+  Opened opened = openPlan(plan, options, compileKernels(slowKernels));
+  ASSERT_FALSE(opened.error);
+  float values[10];
+  TensorView view{values, sizeof values, DataType::F32};
+  int cancelled = 0;
+  for (int round = 0; round < 100; ++round) {
+    std::fill(std::begin(values), std::end(values), round % 20 ? 0.0f : -100.0f); // some are broken off while they run
+    plan::Status error = opened.session->setState("x", view);
+    ASSERT_FALSE(error) << round << ": " << error->message;
+    std::vector<std::shared_ptr<Request>> requests(3);
+    for (auto &request : requests)
+      ASSERT_FALSE(opened.session->submit({{}}, {{}, {}}, request));
+    if (round % 20 == 0)
+      opened.session->wait(*requests[0], 0.01);
+    for (auto &request : requests)
+      opened.session->cancel(*request);
+    for (auto &request : requests) {
+      ASSERT_TRUE(opened.session->wait(*request, 60));
+      cancelled += request->error.has_value();
+    }
+    error = opened.session->getState("x", view);
+    ASSERT_FALSE(error) << round << ": " << error->message;
+    error = opened.session->zeroStates();
+    ASSERT_FALSE(error) << round << ": " << error->message;
+    std::string trace;
+    error = opened.session->takeTrace(trace);
+    ASSERT_FALSE(error) << round << ": " << error->message;
+  }
+  EXPECT_GT(cancelled, 20);
+}
+
+TEST(Session, StateIsBusyWhileARequestRuns) {
+  plan::Plan plan = samplePlan();
+  plan.entry.states = {{"x", "y", 0, 0}};
+  Opened opened = openPlan(plan, {}, compileKernels(slowKernels));
+  ASSERT_FALSE(opened.error);
+  float values[10];
+  std::fill(std::begin(values), std::end(values), -100.0f);
+  ASSERT_FALSE(opened.session->setState("x", {values, sizeof values, DataType::F32}));
+  std::shared_ptr<Request> slow, queued;
+  ASSERT_FALSE(opened.session->submit({{}}, {{}, {}}, slow));
+  ASSERT_FALSE(opened.session->submit({{}}, {{}, {}}, queued));
+  opened.session->cancel(*queued);
+  ASSERT_TRUE(opened.session->wait(*queued, 60));
+  EXPECT_EQ(opened.session->zeroStates()->code, ErrorCode::Usage);
+  ASSERT_TRUE(opened.session->wait(*slow, 60));
+  EXPECT_FALSE(opened.session->zeroStates());
+}
+
 TEST(Session, TraceHasTheStepsNames) {
   SessionOptions options;
   options.collectTrace = true;
