@@ -129,7 +129,7 @@ Status toOptions(const ampc_session_options *given, ampc::SessionOptions &option
     };
   }
   if (full.log)
-    options.log = [full](int level, const std::string &message) {
+    options.log = [full](ampc::LogLevel level, const std::string &message) {
       full.log(full.user, ampc_log_level(level), message.c_str());
     };
   return {};

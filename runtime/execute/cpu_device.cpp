@@ -71,8 +71,9 @@ public:
         options(std::move(options)), memory(rank, this->options.memoryLimitBytes, this->options.allocator) {}
 
   Status load() override {
-    // Helpers would inherit the pin: a device of several threads is left to the scheduler.
-    prepareDeviceThread(plan.threadsPerDevice > 1 ? -1 : options.pinnedCpu);
+    if (!prepareDeviceThread(options.pinnedCpu))
+      options.log(LogLevel::Warning, "rank " + std::to_string(rank) + " could not be pinned to CPU " +
+                                         std::to_string(options.pinnedCpu));
     if (plan.threadsPerDevice > 1)
       team = std::make_unique<ThreadTeam>(plan.threadsPerDevice);
     if (Status error = memory.count(options.mappedBytes, "weights in the plan file"))
@@ -287,7 +288,13 @@ private:
     return {};
   }
 
-  Status loadScratch() { return memory.allocate(scratchBytes, "library scratch memory", scratch); }
+  Status loadScratch() {
+    if (scratchBytes)
+      options.log(LogLevel::Warning, "rank " + std::to_string(rank) + " needs " + std::to_string(scratchBytes) +
+                                         " bytes of library scratch memory that are not in the plan: its library or "
+                                         "CPU is another one than the compiler's");
+    return memory.allocate(scratchBytes, "library scratch memory", scratch);
+  }
 
   const plan::PlanFile &file;
   const plan::Plan &plan;

@@ -26,12 +26,15 @@ struct ArenaAllocator {
 
 class KernelObject;
 
+enum class LogLevel : int { Debug = 0, Info = 1, Warning = 2 }; // as ampc_log_level
+using LogFunction = std::function<void(LogLevel level, const std::string &message)>;
+
 struct DeviceOptions {
   uint64_t memoryLimitBytes = 0; // 0: none
   uint64_t mappedBytes = 0;      // its share of the weights that are read in place; counts against the limit
   ArenaAllocator allocator;      // empty: the system's
-  int pinnedCpu = -1;            // -1: not pinned
-  std::function<void(int level, const std::string &message)> log;
+  int pinnedCpu = -1;            // -1: not pinned; for devices of one thread
+  LogFunction log; // must be there
 };
 
 class Device {

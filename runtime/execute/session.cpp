@@ -1,6 +1,7 @@
 // Opening and closing a session, requests, state. What a rank's thread does is in session_rank.cpp.
 #include "runtime/execute/session.h"
 
+#include "runtime/execute/cpu_choice.h"
 #include "runtime/execute/cpu_features.h"
 #include "runtime/plan/mapped_weights.h"
 #include "runtime/plan/plan_checks.h"
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <sched.h>
 #include <system_error>
 
 namespace ampc {
@@ -24,16 +24,6 @@ constexpr uint64_t tensorAlignmentBytes = 64;
 /// About 50 microseconds: the cost of being woken. Almost none when threads compete for cores.
 constexpr uint32_t patientSpinIterations = 3000, hastySpinIterations = 20;
 
-std::vector<int> allowedCpus() {
-  cpu_set_t set;
-  std::vector<int> cpus;
-  if (!sched_getaffinity(0, sizeof set, &set))
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(size_t(cpu), &set))
-        cpus.push_back(cpu);
-  return cpus;
-}
-
 uint64_t bytesOf(const plan::Tensor &tensor) {
   return uint64_t(sizeBytes(tensor.type, plan::countElements(tensor.shape).value_or(0))); // sound: checkPlan
 }
@@ -48,13 +38,6 @@ AlignedBytes allocateAligned(uint64_t sizeBytes) {
 
 Session::Session(std::unique_ptr<plan::PlanFile> file, SessionOptions options)
     : file(std::move(file)), options(std::move(options)), openedAt(std::chrono::steady_clock::now()) {}
-
-void Session::log(int level, const std::string &message) const {
-  if (!options.log)
-    return;
-  std::lock_guard guard(logMutex);
-  options.log(level, message);
-}
 
 const plan::Program &Session::program(uint32_t rank, ProgramRole role) const {
   const plan::RankTable &table = plan().ranks[rank];
@@ -131,6 +114,17 @@ Status Session::prepare() {
   policy.spinIterations = threads <= cpus.size() ? patientSpinIterations : hastySpinIterations;
   // A caller that spins needs a core of its own: else it takes one from a device.
   callerSpinIterations = threads < cpus.size() ? patientSpinIterations : hastySpinIterations;
+  // One device has nobody to be kept apart from; helpers of a device would inherit its pin.
+  bool isPinned = options.pinThreads && !isNull && plan.ranks.size() > 1;
+  if (isPinned && (plan.threadsPerDevice > 1 || plan.ranks.size() > cpus.size())) {
+    isPinned = false;
+    log(LogLevel::Warning, [&] {
+      return plan.threadsPerDevice > 1
+                 ? std::string("devices are not pinned: each has several threads")
+                 : "devices are not pinned: there are " + std::to_string(plan.ranks.size()) +
+                       ", and the process may use " + std::to_string(cpus.size()) + " CPUs";
+    });
+  }
   double seconds = options.deadlineSeconds > 0 ? options.deadlineSeconds : defaultDeadlineSeconds;
   policy.deadline = std::chrono::nanoseconds(int64_t(std::min(seconds, 1e9) * 1e9));
   const std::vector<uint64_t> mappedBytes = plan::mappedWeightShares(plan);
@@ -142,8 +136,8 @@ Status Session::prepare() {
         options.memoryLimitBytes ? options.memoryLimitBytes : plan.memoryLimitBytes;
     deviceOptions.mappedBytes = mappedBytes[number];
     deviceOptions.allocator = options.allocator;
-    deviceOptions.pinnedCpu = options.pinThreads && threads <= cpus.size() ? cpus[number] : -1;
-    deviceOptions.log = [this](int level, const std::string &message) { log(level, message); };
+    deviceOptions.pinnedCpu = rank->pinnedCpu = isPinned ? cpus[number] : -1;
+    deviceOptions.log = [this](LogLevel level, const std::string &message) { log(level, [&] { return message; }); };
     rank->device =
         isNull ? makeNullDevice() : makeCpuDevice(*file, kernels.get(), number, std::move(deviceOptions));
     for (auto [role, parts] : {std::pair(ProgramRole::Init, &rank->initParts),
@@ -191,7 +185,7 @@ Status Session::start() {
       }
     lock.unlock(); // the log may ask the session something
     for (const std::string &message : messages)
-      log(2, message);
+      log(LogLevel::Warning, [&] { return message; });
     lock.lock();
   }
   return loadError;

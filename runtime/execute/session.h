@@ -23,7 +23,7 @@ struct SessionOptions {
   bool pinThreads = false;
   bool collectTrace = false;
   ArenaAllocator allocator;
-  std::function<void(int level, const std::string &message)> log;
+  LogFunction log;
 };
 
 inline constexpr double defaultDeadlineSeconds = 300;
@@ -94,6 +94,7 @@ private:
   struct Rank {
     std::unique_ptr<Device> device;
     std::thread thread;
+    int pinnedCpu = -1;
     bool isLoading = true;    // guarded by mutex, as the next
     uint64_t nextRequest = 0;
     std::atomic<uint64_t> stepsDone{0};
@@ -127,10 +128,23 @@ private:
   void rankFailed(Request &request, plan::Error error);
   void finish(Request &request);
   void park(std::unique_lock<std::mutex> &lock);
-  void recover();
+  struct Recovery {
+    std::shared_ptr<Request> failed; // null: a request was cancelled
+    uint32_t restarted = 0;
+  };
+  Recovery recover();
   bool isIdle() const; // with the mutex held
   plan::Status idleState(const std::string &name, const TensorView &view, uint32_t &index);
-  void log(int level, const std::string &message) const;
+  /// `message` returns a string; it is called only when somebody listens. Not with the mutex held.
+  template <typename Message> void log(LogLevel level, const Message &message) const noexcept {
+    if (!options.log)
+      return;
+    try {
+      std::lock_guard guard(logMutex);
+      options.log(level, message());
+    } catch (...) { // a message is not worth more than this
+    }
+  }
 
   std::unique_ptr<plan::PlanFile> file;
   SessionOptions options;

@@ -72,13 +72,23 @@ void Session::serve(uint32_t number) {
 }
 
 Status Session::loadAndInit(Rank &rank, uint32_t number) {
+  const auto begin = std::chrono::steady_clock::now();
   Status error = rank.device->load();
   rank.allocatedBytes = rank.device->allocatedBytes();
   if (!error)
     error = execute(rank, number, ProgramRole::Init, {}, 0);
-  if (!error)
-    rank.device->initDone();
-  return error;
+  if (error)
+    return error;
+  rank.device->initDone();
+  log(LogLevel::Info, [&] {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    return "rank " + std::to_string(number) + " is ready after " + std::to_string(seconds.count()) + " s" +
+           (rank.pinnedCpu >= 0 ? " on CPU " + std::to_string(rank.pinnedCpu) : "") + ": " +
+           std::to_string(rank.allocatedBytes) + " bytes of memory, " +
+           std::to_string(program(number, ProgramRole::Init).steps.size()) + " steps done, " +
+           std::to_string(program(number, ProgramRole::Forward).steps.size()) + " per request";
+  });
+  return {};
 }
 
 Status Session::execute(Rank &rank, uint32_t number, ProgramRole role, const RequestBuffers &buffers,
@@ -220,7 +230,14 @@ void Session::rankFailed(Request &request, Error error) {
 /// Waits until all ranks have left what they did; the last one cleans up.
 void Session::park(std::unique_lock<std::mutex> &lock) {
   if (++parked == ranks.size()) {
-    recover();
+    const Recovery recovery = recover();
+    lock.unlock();
+    log(recovery.failed ? LogLevel::Warning : LogLevel::Info, [&] {
+      return (recovery.failed ? "recovered from a failure (" + recovery.failed->error->message + ")"
+                              : std::string("a request was cancelled while it ran")) +
+             "; " + std::to_string(recovery.restarted) + " others begin anew";
+    });
+    lock.lock();
     return;
   }
   const uint64_t before = recoveries;
@@ -229,13 +246,18 @@ void Session::park(std::unique_lock<std::mutex> &lock) {
 
 /// All ranks are parked. Failed and cancelled requests end; those that merely were in flight beside them
 /// begin anew.
-void Session::recover() {
+Session::Recovery Session::recover() {
+  Recovery result;
   communicator->reset();
   for (auto &request : queue) {
+    if (!request->isDone && request->error && !result.failed)
+      result.failed = request;
     if (!request->isDone && request->isCancelled)
       request->error = std::move(request->whenCancelled);
     if (request->error)
       request->isDone = true;
+    else
+      result.restarted += request->isStarted;
     request->isStarted = false;
     request->remainingRanks = uint32_t(ranks.size());
   }
@@ -246,6 +268,7 @@ void Session::recover() {
   ++recoveries;
   callerWork.notify_all();
   rankWork.notify_all();
+  return result;
 }
 
 } // namespace ampc

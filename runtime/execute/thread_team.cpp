@@ -13,7 +13,7 @@ namespace {
 constexpr uint32_t teamSpinIterations = 1000;
 } // namespace
 
-void prepareDeviceThread(int pinnedCpu) {
+bool prepareDeviceThread(int pinnedCpu) {
 #if defined(__x86_64__)
   _mm_setcsr(_mm_getcsr() | 0x8040); // flush to zero, denormals are zero
 #elif defined(__aarch64__)
@@ -21,12 +21,12 @@ void prepareDeviceThread(int pinnedCpu) {
   asm volatile("mrs %0, fpcr" : "=r"(control));
   asm volatile("msr fpcr, %0" ::"r"(control | uint64_t(1) << 24));
 #endif
-  if (pinnedCpu >= 0) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(size_t(pinnedCpu), &set);
-    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // best effort
-  }
+  if (pinnedCpu < 0)
+    return true;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(size_t(pinnedCpu), &set);
+  return pthread_setaffinity_np(pthread_self(), sizeof set, &set) == 0;
 }
 
 ThreadTeam::ThreadTeam(uint32_t threads) : threads(threads) {

@@ -10,8 +10,8 @@
 namespace ampc {
 
 /// Flushes denormals to zero (f32 products with denormal inputs are many times slower), pins to a CPU unless
-/// it is negative.
-void prepareDeviceThread(int pinnedCpu);
+/// it is negative. False: the system refused the pin.
+bool prepareDeviceThread(int pinnedCpu);
 
 class ThreadTeam {
 public:

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <sched.h>
 #include <thread>
 
 namespace ampc::test {
@@ -13,8 +14,8 @@ namespace {
 struct PlanOnDisk {
   TemporaryFolder folder;
   std::string path = folder.path("a.plan");
-  explicit PlanOnDisk(plan::Plan plan = samplePlan()) {
-    if (auto error = writeSample(path, std::move(plan)))
+  explicit PlanOnDisk(plan::Plan plan = samplePlan(), const std::string &kernels = sampleKernels()) {
+    if (auto error = writeSample(path, std::move(plan), kernels))
       ADD_FAILURE() << error->message;
   }
 };
@@ -134,7 +135,6 @@ TEST(CInterface, MemoryAndAllocator) {
   std::memcpy(aligned.get(), bytes.data(), bytes.size());
   struct Counter {
     std::atomic<int64_t> bytes{0};
-    std::atomic<int> logs{0};
   } counter;
   ampc_session_options options = AMPC_SESSION_OPTIONS_INIT;
   options.user = &counter;
@@ -158,6 +158,96 @@ TEST(CInterface, MemoryAndAllocator) {
   ampc_session_close(raw);
   EXPECT_EQ(counter.bytes, 0);
   ampc_session_close(nullptr);
+}
+
+struct Log {
+  std::vector<std::pair<ampc_log_level, std::string>> lines;
+  void listen(ampc_session_options &options) {
+    options.user = this;
+    options.log = [](void *user, ampc_log_level level, const char *message) {
+      static_cast<Log *>(user)->lines.emplace_back(level, message);
+    };
+  }
+  int count(ampc_log_level level, const std::string &part) const {
+    int number = 0;
+    for (const auto &[other, message] : lines)
+      number += other == level && message.find(part) != std::string::npos;
+    return number;
+  }
+};
+
+TEST(CInterface, LogTellsWhatHappens) {
+  PlanOnDisk plan(samplePlan(), slowKernels());
+  Log log;
+  ampc_session_options options = AMPC_SESSION_OPTIONS_INIT;
+  log.listen(options);
+  options.deadline_seconds = 0.1;
+  {
+    Session session(plan.path, &options);
+    EXPECT_EQ(log.count(AMPC_LOG_INFO, "is ready after"), 2);
+    EXPECT_EQ(log.count(AMPC_LOG_INFO, "960 bytes of memory, 1 steps done, 9 per request"), 2);
+    EXPECT_EQ(log.lines.size(), 2u);
+    std::vector<float> x(10), y(10), sum(10);
+    x[5] = -100; // rank 1 takes longer than the deadline
+    EXPECT_THROW(session.run({buffer(x)}, {buffer(y), buffer(sum)}), RuntimeError);
+    x[5] = 0;
+    session.run({buffer(x)}, {buffer(y), buffer(sum)});
+  }
+  EXPECT_EQ(log.count(AMPC_LOG_WARNING, "recovered from a failure (rank 0 waited longer"), 1);
+  EXPECT_EQ(log.lines.size(), 3u);
+}
+
+TEST(CInterface, PinsAreToldAbout) {
+  cpu_set_t usual, single;
+  ASSERT_EQ(sched_getaffinity(0, sizeof usual, &usual), 0);
+  CPU_ZERO(&single);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&single) == 0; ++cpu)
+    if (CPU_ISSET(size_t(cpu), &usual))
+      CPU_SET(size_t(cpu), &single);
+  ampc_session_options options = AMPC_SESSION_OPTIONS_INIT;
+  options.pin_threads = 1;
+  PlanOnDisk two;
+  {
+    Log log;
+    log.listen(options);
+    ASSERT_EQ(sched_setaffinity(0, sizeof single, &single), 0);
+    Session session(two.path, &options);
+    ASSERT_EQ(sched_setaffinity(0, sizeof usual, &usual), 0);
+    EXPECT_EQ(log.count(AMPC_LOG_WARNING, "not pinned: there are 2, and the process may use 1 CPUs"), 1);
+    EXPECT_EQ(log.count(AMPC_LOG_INFO, "on CPU"), 0);
+  }
+  if (CPU_COUNT(&usual) > 1) {
+    Log log;
+    log.listen(options);
+    Session session(two.path, &options);
+    EXPECT_EQ(log.count(AMPC_LOG_INFO, "on CPU"), 2);
+  }
+  plan::Plan severalThreads = samplePlan();
+  severalThreads.threadsPerDevice = 2;
+  PlanOnDisk several(severalThreads);
+  {
+    Log log;
+    log.listen(options);
+    Session session(several.path, &options);
+    EXPECT_EQ(log.count(AMPC_LOG_WARNING, "each has several threads"), 1);
+  }
+  plan::Plan alone = samplePlan(); // one rank: the copy in, the sum, a copy out
+  alone.stages[0].grid.axisSizes = {1};
+  alone.ranks.resize(1);
+  alone.communications.clear();
+  auto &steps = alone.programs[1].steps;
+  steps.erase(steps.begin() + 2, steps.begin() + 8);
+  steps[2].reads = steps[1].writes;
+  steps[2].waits = {1};
+  PlanOnDisk one(alone);
+  {
+    Log log;
+    log.listen(options);
+    Session session(one.path, &options);
+    EXPECT_EQ(log.count(AMPC_LOG_INFO, "is ready after"), 1);
+    EXPECT_EQ(log.count(AMPC_LOG_INFO, "on CPU"), 0); // nobody to be kept apart from
+    EXPECT_EQ(log.count(AMPC_LOG_WARNING, ""), 0);
+  }
 }
 
 TEST(CInterface, State) {

@@ -65,6 +65,22 @@ void ampc_double(void *const *b, const int64_t *i, void *w, int64_t begin, int64
   return bytes;
 }
 
+const std::string &slowKernels() {
+  static const std::string bytes = compileKernels(R"(
+#include <stdint.h>
+#include <time.h>
+void ampc_add(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
+  const float *x = b[0], *y = b[1]; float *z = b[2]; (void)i; (void)w;
+  struct timespec t = {0, (long)(x[0] < 0 ? 400000000 : 0)}; nanosleep(&t, 0);
+  for (int64_t r = begin; r < end; ++r) z[r] = x[r] + y[r];
+}
+void ampc_double(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
+  const float *x = b[0]; float *z = b[1]; (void)w; (void)begin; (void)end;
+  for (int64_t r = 0; r < 5; ++r) z[r] = x[r] * (float)i[0];
+})");
+  return bytes;
+}
+
 std::vector<float> sampleWeights() {
   std::vector<float> weights;
   for (int i = 0; i < sampleElements; ++i)

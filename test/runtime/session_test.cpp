@@ -1,4 +1,5 @@
 // The executor on a hand-made plan: numbers, several requests, failures, cancel, state, trace, null device.
+#include "runtime/execute/cpu_choice.h"
 #include "runtime/execute/session.h"
 #include "test/runtime/sample_plan.h"
 
@@ -168,23 +169,10 @@ TEST(Session, MissingThingsAreUnsupported) {
   EXPECT_EQ(openPlan(plan).error->code, ErrorCode::Unsupported);
 }
 
-const char *slowKernels = R"(
-#include <stdint.h>
-#include <time.h>
-void ampc_add(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
-  const float *x = b[0], *y = b[1]; float *z = b[2]; (void)i; (void)w;
-  struct timespec t = {0, (long)(x[0] < 0 ? 400000000 : 0)}; nanosleep(&t, 0);
-  for (int64_t r = begin; r < end; ++r) z[r] = x[r] + y[r];
-}
-void ampc_double(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
-  const float *x = b[0]; float *z = b[1]; (void)w; (void)begin; (void)end;
-  for (int64_t r = 0; r < 5; ++r) z[r] = x[r] * (float)i[0];
-})";
-
 TEST(Session, DeadlineNamesTheMissingRankAndTheSessionGoesOn) {
   SessionOptions options;
   options.deadlineSeconds = 0.1;
-  Opened opened = openPlan(samplePlan(), options, compileKernels(slowKernels));
+  Opened opened = openPlan(samplePlan(), options, slowKernels());
   ASSERT_FALSE(opened.error) << opened.error->message;
   Numbers slow;
   slow.x[5] = -100; // only rank 1 sleeps
@@ -207,7 +195,7 @@ TEST(Session, DeadlineNamesTheMissingRankAndTheSessionGoesOn) {
 }
 
 TEST(Session, CancelEndsOneRequestOnly) {
-  Opened opened = openPlan(samplePlan(), {}, compileKernels(slowKernels));
+  Opened opened = openPlan(samplePlan(), {}, slowKernels());
   ASSERT_FALSE(opened.error);
   for (int round = 0; round < 3; ++round) {
     Numbers slow, beside(1), queued(2), after(3);
@@ -233,8 +221,16 @@ TEST(Session, CancelEndsOneRequestOnly) {
   }
 }
 
+TEST(Session, CoresComeBeforeTheirSecondThreads) {
+  const std::vector<std::string> cores = {"0,2", "1,3", "0,2", "1,3", "", ""};
+  const auto coreOf = [&](int cpu) { return cores[size_t(cpu)]; };
+  EXPECT_EQ(coresFirst({0, 1, 2, 3}, coreOf), (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(coresFirst({3, 1, 2, 0, 5}, coreOf), (std::vector<int>{3, 2, 5, 1, 0}));
+  EXPECT_EQ(coresFirst({4, 0, 5, 2}, coreOf), (std::vector<int>{4, 0, 5, 2}));
+}
+
 TEST(Session, CloseWithRequestsInFlight) {
-  Opened opened = openPlan(samplePlan(), {}, compileKernels(slowKernels));
+  Opened opened = openPlan(samplePlan(), {}, slowKernels());
   ASSERT_FALSE(opened.error);
   Numbers slow, next;
   slow.x[0] = -100;
@@ -282,7 +278,7 @@ TEST(Session, StateAndTraceRightAfterEarlyEnds) {
   plan.entry.states = {{"x", "y", 0, 0}};
   SessionOptions options;
   options.collectTrace = true;
-  Opened opened = openPlan(plan, options, compileKernels(slowKernels));
+  Opened opened = openPlan(plan, options, slowKernels());
   ASSERT_FALSE(opened.error);
   float values[10];
   TensorView view{values, sizeof values, DataType::F32};
@@ -316,7 +312,7 @@ TEST(Session, StateAndTraceRightAfterEarlyEnds) {
 TEST(Session, StateIsBusyWhileARequestRuns) {
   plan::Plan plan = samplePlan();
   plan.entry.states = {{"x", "y", 0, 0}};
-  Opened opened = openPlan(plan, {}, compileKernels(slowKernels));
+  Opened opened = openPlan(plan, {}, slowKernels());
   ASSERT_FALSE(opened.error);
   float values[10];
   std::fill(std::begin(values), std::end(values), -100.0f);
@@ -375,7 +371,7 @@ TEST(Session, SeveralThreadsPerDevice) {
 }
 
 TEST(Session, TwoSessionsSideBySide) {
-  Opened a = openPlan(samplePlan()), b = openPlan(samplePlan(), {}, compileKernels(slowKernels));
+  Opened a = openPlan(samplePlan()), b = openPlan(samplePlan(), {}, slowKernels());
   ASSERT_FALSE(a.error);
   ASSERT_FALSE(b.error);
   Numbers x(1), y(2);

@@ -100,7 +100,9 @@ typedef struct ampc_session ampc_session;
 typedef struct ampc_request ampc_request;
 
 typedef enum ampc_log_level { AMPC_LOG_DEBUG = 0, AMPC_LOG_INFO = 1, AMPC_LOG_WARNING = 2 } ampc_log_level;
-/* May be called from any thread of the session, one call at a time. */
+/* What happens beside results: INFO: ranks that are ready, with time and memory; cancelled requests. WARNING: pins that
+ * did not happen, memory beyond the plan, recoveries from failures, ranks that load for longer than the deadline. Called
+ * from threads of the session and from open, one call at a time; it must not call into the session. */
 typedef void (*ampc_log_function)(void *user, ampc_log_level level, const char *message);
 
 /* Memory of the devices' arenas; both must be given or both NULL. `allocate` returns zeroed memory of that
@@ -115,7 +117,8 @@ typedef struct ampc_session_options {
   uint64_t memory_limit_bytes;   /* per device; 0: the plan's own limit */
   double deadline_seconds;       /* of every wait for another rank; 0: 300 seconds */
   int skip_weight_verification;  /* 1: embedded weights are not hashed at load */
-  int pin_threads;               /* 1: one CPU of the process's mask per device, if there are enough */
+  int pin_threads; /* 1: of several devices with one thread each, every one gets a CPU of the process's mask, and a
+                    * core of its own while there are enough */
   int collect_trace;             /* 1: every step's begin and end are recorded */
   ampc_log_function log;
   ampc_allocate_function allocate;
