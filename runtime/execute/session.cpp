@@ -188,6 +188,17 @@ Status Session::start() {
       log(LogLevel::Warning, [&] { return message; });
     lock.lock();
   }
+  if (!loadError) {
+    lock.unlock();
+    const uint64_t copied = file->copiedBytes();
+    file->dropInitWeights();
+    if (copied)
+      log(LogLevel::Info, [&] {
+        return std::to_string(copied) + " bytes of external weights were copied because their elements are not aligned "
+                                        "in their file; " +
+               std::to_string(file->copiedBytes()) + " stay in memory";
+      });
+  }
   return loadError;
 }
 

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <map>
+#include <set>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -260,21 +261,43 @@ Status PlanFile::openExternal(const std::string &folder) {
                    "the weight file is not the one that the plan was made from (hash)",
                    {{"file", path}, {"tensor", blob.name}}};
     const std::byte *address = mapping->bytes().data() + blob.fileOffset;
-    if (reinterpret_cast<uintptr_t>(address) % blobAlignmentBytes) {
+    // Nobody asks for more than whole elements: ranks read slices that begin at any of them.
+    if (blob.sizeBytes && reinterpret_cast<uintptr_t>(address) % (bitWidth(blob.type) / 8)) {
       size_t rounded = (blob.sizeBytes + blobAlignmentBytes) / blobAlignmentBytes * blobAlignmentBytes;
       auto *copy = static_cast<std::byte *>(std::aligned_alloc(blobAlignmentBytes, rounded));
       if (!copy)
         return Error{
             ErrorCode::Infeasible, "no memory for an unaligned external weight", {{"tensor", blob.name}}};
-      copies.emplace_back(copy, std::free);
-      copiedBytes += rounded;
-      if (blob.sizeBytes)
-        std::memcpy(copy, address, blob.sizeBytes);
+      copies.try_emplace(uint32_t(i), copy, std::free);
+      std::memcpy(copy, address, blob.sizeBytes);
+      release(address, blob.sizeBytes);
       address = copy;
     }
     blobAddresses[i] = address;
   }
   return {};
+}
+
+uint64_t PlanFile::copiedBytes() const {
+  uint64_t total = 0;
+  for (const auto &[blob, copy] : copies)
+    total += contents.blobs[blob].sizeBytes;
+  return total;
+}
+
+void PlanFile::dropInitWeights() {
+  std::set<uint32_t> kept;
+  for (const RankTable &rank : contents.ranks)
+    for (const Step &step : contents.programs[rank.forwardProgram].steps)
+      for (const Buffer &read : step.reads)
+        if (read.space == Space::Blob)
+          kept.insert(rank.blobs[read.index].blob);
+  std::erase_if(copies, [&](const auto &entry) {
+    if (kept.contains(entry.first))
+      return false;
+    blobAddresses[entry.first] = nullptr;
+    return true;
+  });
 }
 
 void PlanFile::release(const std::byte *begin, uint64_t sizeBytes) const {

@@ -5,6 +5,7 @@
 #include "runtime/plan/error.h"
 #include "runtime/plan/plan.h"
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,12 +32,14 @@ public:
   const Plan &plan() const { return contents; }
   std::span<const std::byte> kernels() const { return kernelBytes; }
   std::span<const std::byte> model() const { return modelBytes; }
-  /// The bytes of a blob, embedded or external, at an address that is a multiple of blobAlignmentBytes.
+  /// The bytes of a blob, embedded or external, at a multiple of its element's size.
   const std::byte *blob(uint32_t index) const { return blobAddresses[index]; }
-  /// Heap memory taken for external blobs that are not aligned in their file.
-  uint64_t copiedBlobBytes() const { return copiedBytes; }
+  /// Memory taken for copies of external blobs that do not lie at a multiple of their element's size in their file.
+  uint64_t copiedBytes() const;
 
-  /// Lets the system drop the pages of this range; they are read again when touched.
+  /// When all ranks have been prepared: frees the copies that no forward program reads. They cannot be had again.
+  void dropInitWeights();
+  /// Lets the system drop the pages of this range of a file; they are read again when touched.
   void release(const std::byte *begin, uint64_t sizeBytes) const;
 
 private:
@@ -50,8 +53,7 @@ private:
   std::span<const std::byte> kernelBytes, modelBytes;
   std::vector<const std::byte *> blobAddresses;
   std::vector<std::unique_ptr<Mapping>> mappings;
-  std::vector<std::unique_ptr<std::byte[], void (*)(void *)>> copies;
-  uint64_t copiedBytes = 0;
+  std::map<uint32_t, std::unique_ptr<std::byte[], void (*)(void *)>> copies; // by blob
 };
 
 /// True when the first bytes are those of a plan file: tells plans from models.

@@ -196,6 +196,14 @@ TEST(PlanFile, ExternalWeights) {
   ASSERT_FALSE(error) << error->message;
   EXPECT_EQ(std::memcmp(file->blob(0), raw.data(), raw.size()), 0);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(file->blob(0)) % 64, 0u);
+  EXPECT_EQ(file->copiedBytes(), 40u);
+  plan.blobs[0].fileOffset = 4; // where a number may begin: read in place
+  writeFile(folder.path("weights/w.bin"), "abcd" + raw);
+  ASSERT_FALSE(writeSample(folder.path("b.plan"), plan));
+  error = PlanFile::open(folder.path("b.plan"), options, file);
+  ASSERT_FALSE(error) << error->message;
+  EXPECT_EQ(std::memcmp(file->blob(0), raw.data(), raw.size()), 0);
+  EXPECT_EQ(file->copiedBytes(), 0u);
   writeFile(folder.path("weights/w.bin"), "abcd" + raw);
   EXPECT_EQ(PlanFile::open(folder.path("a.plan"), options, file)->code, ErrorCode::Invalid);
   writeFile(folder.path("weights/w.bin"), "abc");

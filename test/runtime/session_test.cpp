@@ -1,6 +1,7 @@
 // The executor on a hand-made plan: numbers, several requests, failures, cancel, state, trace, null device.
 #include "runtime/execute/cpu_choice.h"
 #include "runtime/execute/session.h"
+#include "runtime/plan/hash.h"
 #include "test/runtime/sample_plan.h"
 
 #include <gtest/gtest.h>
@@ -142,6 +143,43 @@ TEST(Session, WeightsReadInPlaceCountAgainstTheLimit) {
   opened = openPlan(plan, options);
   ASSERT_FALSE(opened.error) << opened.error->message;
   EXPECT_EQ(opened.session->statistics(0).allocatedBytes, options.memoryLimitBytes);
+}
+
+TEST(Session, CopiesOfExternalWeightsGoAfterInit) {
+  const std::vector<float> weights = sampleWeights();
+  const std::string raw(reinterpret_cast<const char *>(weights.data()), weights.size() * 4);
+  for (bool isReadInPlace : {false, true}) {
+    plan::Plan plan = samplePlan();
+    plan.blobs[0].externalFile = "w.bin";
+    plan.blobs[0].fileOffset = 3;
+    plan.blobs[0].hash = plan::hashBytes(raw.data(), raw.size());
+    if (isReadInPlace)
+      plan.programs[1].steps[7].reads[1] = {plan::Space::Blob, 0, 0, 20};
+    TemporaryFolder folder;
+    writeFile(folder.path("w.bin"), "abc" + raw);
+    ASSERT_FALSE(writeSample(folder.path("a.plan"), plan));
+    std::unique_ptr<plan::PlanFile> file;
+    ASSERT_FALSE(plan::PlanFile::open(folder.path("a.plan"), {}, file));
+    const plan::PlanFile *opened = file.get();
+    EXPECT_EQ(opened->copiedBytes(), 40u);
+    SessionOptions options;
+    options.memoryLimitBytes = 2 * 7 * 64 + 64 + (isReadInPlace ? 20 : 0); // each its half
+    std::unique_ptr<Session> session;
+    plan::Status error = Session::open(std::move(file), options, session);
+    ASSERT_FALSE(error) << error->message;
+    EXPECT_EQ(session->statistics(0).allocatedBytes, options.memoryLimitBytes);
+    EXPECT_EQ(opened->copiedBytes(), isReadInPlace ? 40u : 0u);
+    Numbers numbers;
+    std::shared_ptr<Request> request;
+    ASSERT_FALSE(session->submit(numbers.inputs(), numbers.outputs(), request));
+    ASSERT_TRUE(session->wait(*request, 60));
+    ASSERT_FALSE(request->error);
+    if (!isReadInPlace)
+      numbers.expectRight();
+    else
+      for (int k = 0; k < 10; ++k)
+        EXPECT_EQ(numbers.sum[k], 2 * (numbers.x[k] + 2 * float(k)) + weights[size_t(k)]);
+  }
 }
 
 TEST(Session, MissingThingsAreUnsupported) {
