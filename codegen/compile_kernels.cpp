@@ -187,6 +187,7 @@ Expected<KernelLibrary> compileKernels(ArrayRef<KernelRequest> requests, const T
   if (!sharedObject)
     return sharedObject.takeError();
   library.sharedObject = std::move(*sharedObject);
+  library.target = std::move(*target);
   return library;
 }
 

@@ -29,6 +29,7 @@ struct KernelInfo {
 struct KernelLibrary {
   std::vector<char> sharedObject;
   std::vector<KernelInfo> kernels; // one per request, same order
+  TargetInfo target;               // what the code is for
 };
 
 /// `buffers`: operands, then results: dense, row-major, aligned to their element; booleans one byte, 0 or 1.

@@ -19,11 +19,19 @@ namespace ampc {
 
 static constexpr const char *tripleName = "x86_64-unknown-linux-gnu";
 
-// What generated code uses and a processor may lack.
+// Instruction sets that LLVM picks from for arithmetic, shuffles and addresses, and that a processor may
+// lack. Others (AES, AMX, transactions...) are reached through intrinsics only, which no kernel has. The
+// loader knows all of them.
 static constexpr const char *relevantFeatures[] = {
-    "sse3",     "ssse3",    "sse4.1",     "sse4.2",     "avx",        "avx2",       "fma",        "f16c",
-    "bmi",      "bmi2",     "popcnt",     "lzcnt",      "movbe",      "avx512f",    "avx512dq",   "avx512bw",
-    "avx512vl", "avx512cd", "avx512bf16", "avx512vbmi", "avx512vnni", "avx512fp16", "avx512vbmi2"};
+    "sse3",        "ssse3",      "sse4.1",       "sse4.2",       "sse4a",        "avx",
+    "avx2",        "fma",        "fma4",         "xop",          "f16c",         "bmi",
+    "bmi2",        "tbm",        "popcnt",       "lzcnt",        "movbe",        "gfni",
+    "avxvnni",     "avxifma",    "avxneconvert", "avx512f",      "avx512dq",     "avx512bw",
+    "avx512vl",    "avx512cd",   "avx512bf16",   "avx512vbmi",   "avx512vnni",   "avx512fp16",
+    "avx512vbmi2", "avx512ifma", "avxvnniint8",  "avxvnniint16", "avx512bitalg", "avx512vpopcntdq"};
+
+// Left out of all code: the loader cannot tell whether a processor has them.
+static constexpr const char *avoidedFeatures = "-avx10.2,-egpr,-push2pop2,-ppx,-ndd,-ccmp,-nf,-cf,-zu";
 
 static Expected<const Target *> lookupTarget() {
   static std::once_flag once;
@@ -62,7 +70,6 @@ static Expected<std::unique_ptr<MCSubtargetInfo>> subtarget(StringRef cpu, Strin
 
 Expected<TargetInfo> resolveTarget(const TargetOptions &options) {
   TargetInfo info;
-  info.features = options.features;
   info.cpu = options.cpu;
   if (options.cpu.empty() || options.cpu == "native") {
     info.cpu = hostCpuName();
@@ -71,13 +78,16 @@ Expected<TargetInfo> resolveTarget(const TargetOptions &options) {
     for (const auto &feature : sys::getHostCPUFeatures())
       list.push_back((feature.second ? "+" : "-") + feature.first().str());
     std::sort(list.begin(), list.end());
-    std::string host = join(list, ",");
-    info.features = options.features.empty() ? host : host + "," + options.features;
+    info.features = join(list, ",") + ",";
   } else if (std::vector<std::string> names = targetCpuNames(); !is_contained(names, info.cpu)) {
     return makeError(
         ErrorCode::Usage, "unknown processor '" + info.cpu + "'", {},
         "use one of x86-64-v3, x86-64-v4 or a processor name as `clang --print-supported-cpus` lists");
   }
+  if (!options.features.empty())
+    for (const char *name : relevantFeatures)
+      info.features += (is_contained(options.features, name) ? "+" : "-") + std::string(name) + ",";
+  info.features += avoidedFeatures;
   Expected<std::unique_ptr<MCSubtargetInfo>> features = subtarget(info.cpu, info.features);
   if (!features)
     return features.takeError();

@@ -10,13 +10,14 @@
 
 namespace ampc {
 
-/// An empty `cpu` is the machine that compiles. `features` is LLVM's "+a,-b" list, added to those of the
-/// processor.
+/// An empty `cpu` is the machine that compiles. `features`, unless empty, are what requiredFeatures may give for the
+/// target: how code is made again for a processor that was described by name and features.
 struct TargetOptions {
-  std::string cpu, features;
+  std::string cpu;
+  std::vector<std::string> features;
 };
 
-/// A resolved target.
+/// A resolved target. `features` is LLVM's "+a,-b" list, added to those of the processor.
 struct TargetInfo {
   std::string cpu, features;
   unsigned vectorBits = 128;

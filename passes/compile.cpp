@@ -395,11 +395,14 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
 /// Machine code for the kernels; workspaces are appended to the arenas of the programs that use them.
 llvm::Error Compiler::generate(Candidate &candidate) {
   plan::Plan &plan = candidate.scheduled.plan;
-  TargetOptions target;
-  target.cpu = options.targetCpu;
-  llvm::Expected<KernelLibrary> library = compileKernels(candidate.scheduled.requests, target, options.jobs);
+  llvm::Expected<KernelLibrary> library = compileKernels(candidate.scheduled.requests, options.target, options.jobs);
   if (!library)
     return library.takeError();
+  // Library and builtin kernels choose their instructions where they run.
+  if (!library->kernels.empty()) {
+    plan.targetCpu = library->target.cpu;
+    plan.cpuFeatures = requiredFeatures(library->target);
+  }
   for (size_t k = 0; k < library->kernels.size(); ++k) {
     plan::Kernel &kernel = plan.kernels[candidate.scheduled.requestKernels[k]];
     kernel.workspaceBytes = library->kernels[k].workspaceBytes;
@@ -495,6 +498,7 @@ CompiledModel Compiler::finish(Candidate best) {
     for (size_t s = 0; s < plan.programs[p].steps.size(); ++s)
       plan.programs[p].steps[s].predictedSeconds = seconds[p][s];
   plan.producer = "ampc 0.1.0";
+  plan.deviceKind = options.cluster.devices.front().kind;
   plan.memoryLimitBytes = options.memoryLimitBytes;
   plan.threadsPerDevice = uint32_t(options.threadsPerDevice);
   plan.predictedStepSeconds = best.seconds;

@@ -21,7 +21,6 @@ struct CompileOptions {
   /// Instead of importing the file: for `verify`, which takes the model from a plan.
   std::function<llvm::Expected<ImportedModel>(mlir::MLIRContext &)> importModel;
   int devices = 1;
-  std::string deviceKind = "auto";
   cost::Cluster cluster; // at least `devices` devices
   Strategy strategy = Strategy::Auto;
   uint64_t seed = 0; // of Strategy::Random
@@ -29,7 +28,7 @@ struct CompileOptions {
   uint64_t memoryLimitBytes = 0; // per device; 0 = what the cluster says
   int jobs = 0;                  // compile threads; 0 = one per core
   int threadsPerDevice = 1;
-  std::string targetCpu; // empty: this machine
+  TargetOptions target; // an empty processor: this machine
   double timeLimitSeconds = 0; // of the search, from its beginning; 0 = none
   bool generateCode = true;                 // false: `ampc plan`
   std::string stopAfter;                    // stage name, or empty

@@ -38,7 +38,6 @@ CompileOptions compileOptionsOf(const CompileRequest &request) {
   result.import.valueTexts = options.values;
   result.import.states = options.states;
   result.devices = int(request.cluster.numDevices());
-  result.deviceKind = request.cluster.devices.front().kind;
   result.cluster = request.cluster;
   result.strategy = options.strategy == "data"       ? Strategy::Data
                     : options.strategy == "tensor"   ? Strategy::Tensor
@@ -52,7 +51,7 @@ CompileOptions compileOptionsOf(const CompileRequest &request) {
   result.memoryLimitBytes = options.memoryLimitBytes;
   result.jobs = options.jobs;
   result.threadsPerDevice = int(request.cluster.devices.front().threads);
-  result.targetCpu = options.targetCpu;
+  result.target = {options.targetCpu, options.targetFeatures};
   result.timeLimitSeconds = options.timeLimitSeconds;
   result.generateCode = request.generateCode;
   result.stopAfter = options.stopAfter;

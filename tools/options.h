@@ -31,6 +31,7 @@ struct Options {
   std::vector<std::pair<std::string, std::string>> states;
   uint64_t memoryLimitBytes = 0;
   double timeLimitSeconds = 0;
+  std::vector<std::string> targetFeatures; // no option: `verify` takes them from the plan
   int jobs = 0, threadsPerDevice = 0;
   bool externalWeights = false;
 

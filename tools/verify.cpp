@@ -19,6 +19,8 @@ Options referenceOptions(const Options &options, const plan::Plan &plan) {
   Options reference;
   reference.jobs = options.jobs;
   reference.targetCpu = plan.targetCpu;
+  // A virtual machine may hide features that the processor's name promises.
+  reference.targetFeatures = plan.cpuFeatures;
   reference.weightsFolder = options.weightsFolder;
   for (const plan::Tensor &input : plan.entry.inputs)
     reference.shapes[input.name] = input.shape;

@@ -213,7 +213,7 @@ TEST(Fused, BadRequestsAreErrors) {
     EXPECT_FALSE(bool(library));
     llvm::consumeError(library.takeError());
   }
-  llvm::Expected<KernelLibrary> library = compileKernels({}, {"no-such-cpu", ""}, 1);
+  llvm::Expected<KernelLibrary> library = compileKernels({}, {"no-such-cpu", {}}, 1);
   EXPECT_FALSE(bool(library));
   llvm::consumeError(library.takeError());
 }

@@ -194,7 +194,7 @@ TEST(Row, EveryRowWithBodyIsVisited) {
 }
 
 TEST(Row, OlderProcessor) {
-  TargetOptions options{"x86-64-v3", ""};
+  TargetOptions options{"x86-64-v3", {}};
   for (const char *row : {"add", "exp", "sin", "tanh", "less"})
     for (DataType type : {DataType::F32, DataType::F64, DataType::BF16, DataType::F16, DataType::I64}) {
       std::vector<const char *> operands(size_t(OpTable::get().find(row)->minOperands), "3x37xT");

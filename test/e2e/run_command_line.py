@@ -192,6 +192,29 @@ def plan_without_kernels(shell):
 
 
 @case
+def plans_name_the_processor_that_they_need(shell):
+    def described(plan):
+        return json.loads(shell.good("report", plan, "--format", "json"))
+
+    own = described("mlp.plan")
+    assert own["target_cpu"] and {"avx2", "fma"} <= set(own["cpu_features"]), own
+    shell.good("mlp.onnx", "--target-cpu", "x86-64-v3", "-o", "old.plan")
+    old = described("old.plan")
+    assert old["target_cpu"] == "x86-64-v3" and "avx2" in old["cpu_features"], old
+    assert not any(feature.startswith("avx512") for feature in old["cpu_features"]), old
+    shell.good("run", "old.plan", "--input", "x=x.npy")
+    shell.good("verify", "old.plan", "--input", "x=x.npy")
+    # No processor has the extensions of all makers.
+    shell.good("mlp.onnx", "--target-cpu", "bdver4", "-o", "exotic.plan")
+    message = shell.refused(4, "run", "exotic.plan", "--input", "x=x.npy")
+    assert "xop" in message, message
+    shell.good("plan", "mlp.onnx", "--cluster", "h100x8", "-o", "cuda.plan")
+    assert described("cuda.plan")["device_kind"] == "cuda"
+    for name in ("old.plan", "exotic.plan", "cuda.plan"):
+        os.remove(shell.path(name))
+
+
+@case
 def external_weights(shell):
     shell.good("mlp.onnx", "--devices", "2", "--weights", "external", "-o", "thin.plan")
     assert len(shell.read("thin.plan")) < len(shell.read("mlp.plan"))
