@@ -521,7 +521,10 @@ CompiledModel Compiler::finish(Candidate best) {
 }
 
 llvm::Expected<CompiledModel> compileModel(const std::string &modelPath, const CompileOptions &options) {
-  return Compiler(modelPath, options).run();
+  CompileOptions resolved = options;
+  if (resolved.jobs <= 0)
+    resolved.jobs = int(std::max(1u, std::thread::hardware_concurrency()));
+  return Compiler(modelPath, resolved).run();
 }
 
 } // namespace ampc
