@@ -88,7 +88,7 @@ walk structure "$python" test/structure_test.py
 walk command-line "$python" test/e2e/run_command_line.py
 walk memory "$python" test/e2e/memory_limit.py "${full[@]}"
 walk demo demo
-walk node "$python" test/conformance/node_tests.py --tool build/bin/evaluate_model
+walk node "$python" test/conformance/node_tests.py --tool build/bin/evaluate_model --least 85 --shardings
 walk contributed "$python" test/conformance/contributed_operators.py
 walk added-op "$python" test/conformance/added_operator.py "${full[@]}"
 slice=1/24

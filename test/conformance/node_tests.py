@@ -4,16 +4,18 @@ evaluation (evaluate_model) or through the whole compiler and runtime (ampc run)
   node_tests.py --tool build/bin/evaluate_model [--shardings]
   node_tests.py --ampc build/bin/ampc [--devices 1,2,3,8] [--strategy S] [--jobs J]
     [--match TEXT] [--part K/M] [--cases FOLDER] [--least PERCENT] [--verbose]
+  node_tests.py --tool build/bin/evaluate_model --write-refused     writes refused.txt anew
 
-Exit 0 if nothing is wrong, fails or crashes and at least PERCENT pass. What is not supported must be refused with a
-code of ours. With several numbers of devices the first decides what must pass: a case that passes there passes on the
-others; every case and number counts once in the last line."""
+Exit 0 if nothing is wrong, fails or crashes, at least PERCENT pass, and exactly the cases in refused.txt are refused,
+with the codes that stand there. With several numbers of devices the first is compared with that list, and what passes
+there passes on the others; every case and number counts once in the last line."""
 
 import argparse
 import collections
 import concurrent.futures
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,8 @@ from onnx import TensorProto, numpy_helper
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import node_cases
 
-WRONG = ("wrong", "failed", "crashed")
+WRONG = ("wrong", "failed", "crashed", "unlisted")  # unlisted: refused or not, other than refused.txt says
+REFUSED = pathlib.Path(__file__).resolve().parent / "refused.txt"
 
 
 def run_tool(command, folders, work):
@@ -81,8 +84,8 @@ def difference(folder, number, expected, got):
 def run_ampc(command, folder):
     """(status, detail) of one case through `ampc run`."""
     with tempfile.TemporaryDirectory() as work:
-        arguments = [*command, str(folder / "model.onnx"), "--inputs", str(folder / "test_data_set_0"), "--output-dir", work,
-                     "--output-format", "pb", "--quiet"]
+        arguments = [*command, str(folder / "model.onnx"), "--inputs", str(folder / "test_data_set_0"),
+                     "--output-dir", work, "--output-format", "pb", "--quiet"]
         try:
             process = subprocess.run(arguments, capture_output=True, timeout=120)
         except subprocess.TimeoutExpired:
@@ -109,6 +112,39 @@ def run_all_ampc(options, folders, devices):
         return dict(zip((f.name for f in folders), pool.map(lambda f: run_ampc(command, f), folders)))
 
 
+def read_refused():
+    """Name -> code of the cases that are refused."""
+    lines = [line.split() for line in REFUSED.read_text().splitlines() if line and not line.startswith("#")]
+    # Valid models only: no other code than those of exit code 4 may be listed.
+    bad = [" ".join(line) for line in lines if len(line) != 2 or not re.fullmatch(r"AMPC-4\d\d", line[0])]
+    assert not bad, f"{REFUSED}: a line is AMPC-4NN NAME, not {bad[0]}"
+    return {name: code for code, name in lines}
+
+
+def code_of(detail):
+    found = re.search(r"AMPC-\d{3}", detail)
+    return found.group(0) if found else "no code"
+
+
+def write_refused(results):
+    lines = sorted(f"{code_of(detail)} {name}" for name, (status, detail) in results.items() if status == "refused")
+    header = ["# Node tests of the onnx package that are refused, with the error code (ir/error_code.h). Written by",
+              "# node_tests.py --tool build/bin/evaluate_model --write-refused"]
+    REFUSED.write_text("".join(line + "\n" for line in header + lines))
+
+
+def compared_with_list(results, expected):
+    """`results`, where a case that is refused and not listed so, or listed and not refused, is "unlisted"."""
+    compared = {}
+    for name, (status, detail) in results.items():
+        code = code_of(detail) if status == "refused" else None
+        if status in ("refused", "pass") and code != expected.get(name):
+            says = f"{REFUSED.name} says {expected.get(name, 'nothing')}"
+            status, detail = "unlisted", f"is refused, {says}: {detail}" if code else f"passes, {says}"
+        compared[name] = (status, detail)
+    return compared
+
+
 def report(results, options):
     """Prints what is wrong and a line of totals; False if a case is wrong, fails or crashes, or too few pass."""
     counts = collections.Counter(status for status, _ in results.values())
@@ -125,9 +161,12 @@ def report(results, options):
 def walk_devices(options, folders):
     """Every number of devices through `ampc run`; True if no check failed."""
     passed = failed = 0
+    refused = read_refused()
     for position, devices in enumerate(options.devices.split(",")):
         results = run_all_ampc(options, folders, devices)
-        if position > 0:
+        if position == 0:
+            results = compared_with_list(results, refused)
+        else:
             results = {name: ("failed", detail) if status == "refused" else (status, detail)
                        for name, (status, detail) in results.items()}
         print(f"{devices} devices, {options.strategy}: ", end="")
@@ -152,10 +191,14 @@ def main():
     parser.add_argument("--shardings", action="store_true", help="every operator under every sharding of one loop too")
     parser.add_argument("--cases", help="keep the cases in this folder; reuse it if it exists")
     parser.add_argument("--least", type=float, default=0, help="percentage that must pass")
+    parser.add_argument("--write-refused", action="store_true", help="write refused.txt instead of comparing with it")
     parser.add_argument("--verbose", action="store_true", help="one line per case that does not pass")
     options = parser.parse_args()
     if bool(options.tool) == bool(options.ampc):
         parser.error("exactly one of --tool and --ampc is needed")
+    is_whole = not options.match and options.part == "1/1"
+    if options.write_refused and not (options.tool and is_whole):
+        parser.error("--write-refused needs --tool and all cases")
     with tempfile.TemporaryDirectory() as work:
         root = pathlib.Path(options.cases or work + "/cases")
         if root.exists():
@@ -166,7 +209,18 @@ def main():
         folders = folders[part - 1::parts]
         if options.tool:
             command = [options.tool] + ["--shardings"] * options.shardings
-            return 0 if report(run_tool(command, folders, work), options) else 1
+            results = run_tool(command, folders, work)
+            if options.write_refused:
+                write_refused(results)
+            expected = read_refused()
+            results = compared_with_list(results, expected)
+            for name in sorted(set(expected) - set(results)) if is_whole else []:
+                results[name] = ("unlisted", f"{REFUSED.name} has it, the onnx package does not")
+            good = report(results, options)
+            failed = sum(status in WRONG for status, _ in results.values())
+            failed += not good and failed == 0  # fewer than --least pass
+            print(f"{sum(status == 'pass' for status, _ in results.values())} passed, {failed} failed")
+            return 0 if good else 1
         return 0 if walk_devices(options, folders) else 1
 
 
