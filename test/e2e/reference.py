@@ -13,7 +13,8 @@ MOST_INPUT_SETS = 110
 
 class Reference:
     """A model with its input shapes pinned and enough input sets that every float output has ENOUGH_VALUES values.
-    `drawn` makes the inputs, by name, that must not be noise: a function of shape and seed."""
+    `drawn` makes the inputs, by name, that must not be noise: a function of shape and seed. Where `most_sets` are not
+    enough, has_enough() is false, and agreement proves nothing."""
 
     def __init__(self, model, shapes=None, fixed=None, seed=0, drawn=None, most_sets=MOST_INPUT_SETS):
         options = onnxruntime.SessionOptions()
@@ -23,13 +24,18 @@ class Reference:
         self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self.shapes, self.fixed, self.drawn = shapes or {}, fixed or {}, drawn or {}
         self.names = [output.name for output in self.session.get_outputs()]
-        self.input_sets, self.output_sets = [], []
-        for number in range(most_sets):
-            inputs = self.random_inputs(seed * 1000 + number)
+        self.seed, self.input_sets, self.output_sets = seed, [], []
+        self.extend(1)
+        while not self.has_enough() and len(self.input_sets) < most_sets:
+            self.extend(len(self.input_sets) + 1)
+        self.needed_sets = len(self.input_sets)
+
+    def extend(self, count):
+        """At least `count` input sets."""
+        while len(self.input_sets) < count:
+            inputs = self.random_inputs(self.seed * 1000 + len(self.input_sets))
             self.input_sets.append(inputs)
             self.output_sets.append(self.session.run(None, inputs))
-            if self.has_enough():
-                break
 
     def random_inputs(self, seed):
         random = np.random.default_rng(seed)
@@ -60,7 +66,8 @@ class Reference:
         return True
 
     def largest_error(self, result_sets):
-        """Over all outputs, each pooled over the input sets. Infinity for wrong shapes, types and integers."""
+        """Over all outputs, each pooled over the input sets, of which `result_sets` are the first. Infinity for wrong
+        shapes, types and integers."""
         worst = 0.0
         for position, name in enumerate(self.names):
             error, largest = 0.0, 0.0
