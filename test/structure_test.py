@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the rules that hold between folders: what each may include, the length of files, words that names avoid.
+"""Checks the rules that hold between folders: what each may include, the length of files, words that names avoid,
+operators that only the op table may list.
 
 Ends with the line "N passed, N failed", one count per rule. It reads only what git tracks or would add."""
 
@@ -26,6 +27,16 @@ MAY_INCLUDE = {
     "passes": ("passes", "ir", "cost_model", "runtime/plan", "runtime/kernels", "codegen/compile_kernels.h"),
     "codegen": ("codegen", "ir", "runtime/plan", "runtime/kernels"),
 }
+# Files outside ir/ that name several operators, and why; everywhere else the op table is the only list.
+MAY_NAME_OPERATORS = {
+    "codegen/vector_math.cpp": "functions of scalar programs, some of which rows are named after",
+    "cost_model/work.cpp": "symbols of library kernels: a plan holds no rows",
+    "passes/library_kernel.cpp": "which products and operands oneDNN takes",
+    "runtime/kernels/builtin_kernels.cpp": "the table of builtin kernels, which rows name",
+    "runtime/kernels/onednn_post_ops.cpp": "the algorithms of oneDNN that stand for post-ops",
+    "runtime/kernels/scatter.cpp": "values of the attribute `reduction`",
+}
+LEAST_OPERATORS = 100  # fewer are found: the rows are written in another way than row_names knows
 PLAIN_FOLDERS = ("runtime", "cost_model", "passes/search")
 
 
@@ -128,8 +139,45 @@ def sources_say_what_they_are_for(files, includes):
             yield f"{path} has no header comment"
 
 
+def code_of(path):
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", read(path), flags=re.DOTALL)
+
+
+def row_names(files):
+    """(names of the tensor operators, names that ONNX rows say they become), as the files in ir/ops/ register them."""
+    names, becomes = set(), set()
+    for path in files:
+        if not (is_in(path, "ir/ops") and path.endswith(".cpp")) or path == "ir/ops/storage.cpp":
+            continue
+        code = code_of(path)
+        names.update(re.findall(r'(?:\.add|\badd\w*|\bwithReals)\(\s*(?:table,\s*)?\{?\s*"([a-z]\w*)"', code))
+        names.update(re.findall(r'[{(]"([a-z]\w*)",\s*Reduction::', code))
+        for row in re.findall(r"\baddOnnx\(\{(.*?)\}\);", code, re.DOTALL):
+            if literal := re.search(r'"([a-z][\w, ]*)"\s*$', row):
+                becomes.update(re.findall(r"\w+", literal.group(1)))
+    return names, becomes - {"constant"}
+
+
+def operators_are_listed_once(files, includes):
+    names, becomes = row_names(files)
+    if len(names) < LEAST_OPERATORS or becomes - names:
+        yield f"{len(names)} operators found in ir/ops/, not among them: {sorted(becomes - names)}"
+    for path in includes.lines:
+        if not any(is_in(path, folder) for folder in ("passes", "codegen", "cost_model", "runtime", "tools")):
+            continue
+        named = sorted(names.intersection(re.findall(r'"(?:ampc\.)?([a-z]\w*)"', code_of(path))))
+        # A pattern may name the one operator that it matches.
+        if len(named) > 1 and path not in MAY_NAME_OPERATORS:
+            yield f"{path} names {', '.join(named)}"
+        if len(named) <= 1 and path in MAY_NAME_OPERATORS:
+            yield f"{path} names no operators any more: MAY_NAME_OPERATORS need not have it"
+    for path in set(MAY_NAME_OPERATORS) - set(includes.lines):
+        yield f"MAY_NAME_OPERATORS has {path}, which does not exist"
+
+
 RULES = (plain_folders_see_no_compiler, onnx_only_where_models_are_read, folders_include_what_they_may,
-         files_are_short, names_say_what_is_inside, sources_say_what_they_are_for)
+         files_are_short, names_say_what_is_inside, sources_say_what_they_are_for,
+         operators_are_listed_once)
 
 
 def main():
