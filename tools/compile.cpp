@@ -135,8 +135,8 @@ Status runCompile(const Options &options) {
   if (options.json) {
     nlohmann::ordered_json json = summaryJson(facts);
     nlohmann::ordered_json phases = nlohmann::ordered_json::object();
-    for (const auto &[phase, seconds] : compilation->phases)
-      phases[phase] = seconds;
+    for (const auto &[phase, seconds] : compilation->phases) // a phase may come back
+      phases[phase] = phases.value(phase, 0.0) + seconds;
     json["compile_seconds"] = phases;
     if (writes)
       json["plan"] = planPath;

@@ -56,26 +56,32 @@ static std::string valueText(const Tensor &tensor, size_t dim, int64_t &index) {
   return "[" + list + "]";
 }
 
-/// Binds small inputs, which may decide shapes or branches, to the values given for them.
-static bool bindValues(Options &bound, const ScannedModel &model, const std::map<std::string, std::string> &files) {
-  bool hasBound = false;
-  for (const ScannedInput &input : model.inputs) {
-    auto file = files.find(input.name);
-    if (file == files.end() || bound.values.count(input.name))
+/// Binds inputs that the failure says a shape or branch depends on to the values given for them: small ones, and floats
+/// only where nothing else is left. States have no value before the model runs. False if there is none to bind.
+static bool bindValues(Options &bound, const Failure &failure, const ScannedModel &model,
+                       const std::map<std::string, std::string> &files) {
+  if (failure.code != ErrorCode::DataDependent)
+    return false;
+  std::vector<std::pair<std::string, Tensor>> integers, floats;
+  for (const auto &[key, name] : failure.facts) {
+    auto isNamed = [&name = name](const auto &entry) { return entry.name == name; };
+    auto isState = [&name = name](const auto &state) { return state.first == name; };
+    auto file = files.find(name);
+    if (key != "input" || file == files.end() || bound.values.count(name) ||
+        std::none_of(model.inputs.begin(), model.inputs.end(), isNamed) ||
+        std::any_of(bound.states.begin(), bound.states.end(), isState))
       continue;
     auto tensor = readTensorFile(file->second);
-    if (!tensor || tensor->elements() > 64 || tensor->elements() == 0)
-      continue;
-    int64_t index = 0;
-    bound.values[input.name] = valueText(*tensor, 0, index);
-    bound.shapes.erase(input.name);
-    hasBound = true;
+    if (tensor && tensor->elements() > 0 && tensor->elements() <= 64)
+      (isFloat(tensor->type) ? floats : integers).emplace_back(name, std::move(*tensor));
   }
-  return hasBound;
-}
-
-static bool asksForBinding(const Failure &failure) {
-  return failure.code == ErrorCode::DataDependent || failure.code == ErrorCode::UnboundDimension;
+  const auto &chosen = integers.empty() ? floats : integers;
+  for (const auto &[name, tensor] : chosen) {
+    int64_t index = 0;
+    bound.values[name] = valueText(tensor, 0, index);
+    bound.shapes.erase(name);
+  }
+  return !chosen.empty();
 }
 
 Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Options &options) {
@@ -108,13 +114,11 @@ Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Op
     result.planPath = result.temporary->path();
     CompileRequest request{operand, false, &*bound, *cluster};
     auto compilation = (*compiler)->compile(request, result.planPath);
-    if (!compilation) {
+    while (!compilation) { // what is known of one input may show that another one decides something too
       Failure failure = compilation.takeFailure();
-      if (!asksForBinding(failure) || !bindValues(*bound, model, *files))
+      if (!bindValues(*bound, failure, model, *files))
         return failure;
       compilation = (*compiler)->compile(request, result.planPath);
-      if (!compilation)
-        return compilation.takeFailure();
     }
   }
   auto file = openPlan(result.planPath, {.verifyBlobs = false, .openWeights = false});

@@ -15,7 +15,7 @@ Result<bool> isPlanFile(const std::string &path);
 class ExecutablePlan {
 public:
   /// `operand` is a plan or a model. A model is compiled with the options into a temporary plan; inputs whose files are
-  /// given bind the model's open dimensions, and where that is not enough, small inputs that decide shapes.
+  /// given bind the model's open dimensions, and small ones that decide shapes or branches become constants.
   static Result<ExecutablePlan> open(const std::string &operand, const Options &options);
 
   const std::string &path() const { return planPath; }

@@ -89,8 +89,6 @@ Status checkContradictions(const Options &options) {
       return usage(dashed(a) + " and " + dashed(b) + " contradict each other: " + why, "give one of them");
     return std::nullopt;
   };
-  if (Status failure = both("inputs", "random-inputs", "both give every input"))
-    return failure;
   if (Status failure = both("quiet", "json", "one prints nothing, the other JSON"))
     return failure;
   if (options.verb == Verb::Compile)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace ampc::tools {
 
@@ -45,22 +46,34 @@ static std::vector<DeviceFacts> devicesOf(const PlanFacts &facts) {
   return devices;
 }
 
+/// The stage of the ranks that take part; of a transfer, which has ranks of two, the first.
+static uint32_t stageOf(const plan::Communication &communication, const plan::Plan &plan) {
+  uint32_t stage = UINT32_MAX;
+  for (const std::vector<uint32_t> &group : communication.groups)
+    for (uint32_t rank : group)
+      if (rank < plan.ranks.size())
+        stage = std::min(stage, plan.ranks[rank].stage);
+  return stage == UINT32_MAX ? 0 : stage;
+}
+
 static std::vector<CollectiveFacts> collectivesOf(const PlanFacts &facts) {
   const plan::Plan &plan = *facts.plan;
   std::vector<std::vector<double>> seconds = cost::predictSteps(plan, facts.cluster);
   std::set<uint32_t> seen; // a collective stands in the program of every class that takes part
-  std::map<std::pair<std::string, std::string>, CollectiveFacts> byKind;
+  std::map<std::tuple<std::string, uint32_t, std::string>, CollectiveFacts> byKind;
   for (size_t p = 0; p < plan.programs.size(); ++p) {
     if (plan.programs[p].role != plan::ProgramRole::Forward)
       continue;
     for (size_t s = 0; s < plan.programs[p].steps.size(); ++s) {
       const plan::Step &step = plan.programs[p].steps[s];
-      if (!plan::isCommunication(step.kind) || step.communication >= plan.communications.size() || !seen.insert(step.communication).second)
+      if (!plan::isCommunication(step.kind) || step.communication >= plan.communications.size() ||
+          !seen.insert(step.communication).second)
         continue;
       const plan::Communication &communication = plan.communications[step.communication];
-      CollectiveFacts &entry = byKind[{std::string(plan::name(communication.kind)), communication.axes}];
-      entry.kind = plan::name(communication.kind);
-      entry.axes = communication.axes;
+      CollectiveFacts found{std::string(plan::name(communication.kind)), communication.axes,
+                            stageOf(communication, plan)};
+      // Axes are numbered anew in every stage, and a device is in one stage only.
+      CollectiveFacts &entry = byKind.try_emplace({found.kind, found.stage, found.axes}, found).first->second;
       ++entry.count;
       entry.bytesPerDevice += communication.bytesPerRank;
       if (p < seconds.size() && s < seconds[p].size())
@@ -158,6 +171,7 @@ Json reportJson(const PlanFacts &facts) {
                       {"grid", stage.grid.axisSizes}});
   for (const CollectiveFacts &entry : facts.collectives)
     collectives.push_back({{"kind", entry.kind},
+                           {"stage", entry.stage},
                            {"axes", entry.axes},
                            {"count", entry.count},
                            {"bytes_per_device", entry.bytesPerDevice},

@@ -22,7 +22,8 @@ struct DeviceFacts {
 };
 
 struct CollectiveFacts {
-  std::string kind, axes;
+  std::string kind, axes; // axes of the stage's grid
+  uint32_t stage = 0;     // of a transfer: the one that sends
   uint64_t count = 0;
   double bytesPerDevice = 0, seconds = 0; // of all of them, in one step
 };

@@ -170,7 +170,10 @@ static std::string collectiveText(const PlanFacts &facts) {
     std::string what = print("%llu ", (unsigned long long)entry.count) + entry.kind;
     if (!entry.axes.empty())
       what += " over " + entry.axes;
-    text += (text.empty() ? "  collectives  " : "               ") + fitted(what, 30) + ", " +
+    bool isTransfer = entry.axes.starts_with("stage"); // names its stages itself
+    if (facts.plan->stages.size() > 1 && !isTransfer)
+      what += print(", stage %u", entry.stage);
+    text += (text.empty() ? "  collectives  " : "               ") + fitted(what, 34) + ", " +
             bytesText(entry.bytesPerDevice) + " a device, " + secondsText(entry.seconds) + "\n";
   }
   return text;

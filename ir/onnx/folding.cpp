@@ -120,8 +120,10 @@ llvm::Error GraphImporter::dataDependent(const llvm::Twine &sentence, Value valu
   Operation *op = value.getDefiningOp();
   Facts facts = {{"value", op ? nameOf(op).str() : "?"}};
   std::string remedy;
-  for (const std::string &input : inputs)
+  for (const std::string &input : inputs) {
+    facts.push_back({"input", input}); // `ampc run` binds those that it has small values of
     remedy += (remedy.empty() ? "bind what it is computed from: --value " : " or --value ") + input + "=...";
+  }
   if (inputs.empty())
     remedy = "export the model so that this value is a small constant";
   return makeError(ErrorCode::DataDependent, sentence, facts, remedy);

@@ -425,6 +425,59 @@ def states_are_carried(shell):
         os.remove(shell.path(name))
 
 
+def save_model(shell, name, nodes, inputs, outputs):
+    """`inputs` and `outputs`: name -> (element type, shape)."""
+    info = lambda values: [helper.make_tensor_value_info(key, *value) for key, value in values.items()]
+    graph = helper.make_graph(nodes, "g", info(inputs), info(outputs))
+    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)]), shell.path(name))
+
+
+@case
+def only_inputs_that_decide_shapes_become_constants(shell):
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["r"], name="reshaped"),
+             helper.make_node("Add", ["r", "total"], ["next"], name="summed"),
+             helper.make_node("Mul", ["next", "factor"], ["y"], name="scaled")]
+    inputs = {"x": (1, [4]), "shape": (7, [2]), "total": (1, [2, 2]), "factor": (1, [1])}
+    save_model(shell, "bound.onnx", nodes, inputs, {"y": (1, [2, 2]), "next": (1, [2, 2])})
+    os.makedirs(shell.path("folder"))
+    values = {"x": np.arange(4, dtype=np.float32), "shape": np.array([2, 2]), "factor": np.array([3], np.float32),
+              "total": np.ones((2, 2), np.float32)}
+    for name, value in values.items():
+        np.save(shell.path(f"folder/{name}.npy"), value)
+    shell.good("run", "bound.onnx", "--inputs", "folder", "--output-dir", "out", "--trace", "trace.json")
+    assert np.array_equal(np.load(shell.path("out/output_0.npy")), 3 * (np.arange(4).reshape(2, 2) + 1))
+    names = set().union(*step_names(json.loads(shell.read("trace.json")), request=0).values())
+    assert {"summed", "scaled"} & names, f"everything is a constant: {names}"
+    # A state is no constant, whatever file there is for it.
+    state = ["--state", "total=next", "--repeat", "3", "--output-dir", "out"]
+    os.remove(shell.path("folder/total.npy"))
+    shell.good("run", "bound.onnx", "--inputs", "folder", *state)
+    assert np.array_equal(np.load(shell.path("out/output_1.npy")), 3 * np.arange(4).reshape(2, 2))
+    for name in ("folder", "out"):
+        shutil.rmtree(shell.path(name))
+    for name in ("bound.onnx", "trace.json"):
+        os.remove(shell.path(name))
+
+
+@case
+def random_inputs_fill_what_no_file_gives(shell):
+    save_model(shell, "two.onnx", [helper.make_node("Sub", ["a", "b"], ["y"])], {"a": (1, [64]), "b": (1, [64])},
+               {"y": (1, [64])})
+    os.makedirs(shell.path("folder"))
+    given = np.full(64, 5, np.float32)
+    np.save(shell.path("folder/a.npy"), given)
+    shell.refused(2, "run", "two.onnx", "--inputs", "folder")
+    drawn = {}
+    for seed in ("1", "2"):
+        shell.good("run", "two.onnx", "--inputs", "folder", "--random-inputs", seed, "--output-dir", "out")
+        drawn[seed] = given - np.load(shell.path("out/output_0.npy"))
+        assert np.abs(drawn[seed]).max() <= 1 and len(set(drawn[seed])) > 50
+    assert not np.array_equal(drawn["1"], drawn["2"])
+    for name in ("folder", "out"):
+        shutil.rmtree(shell.path(name))
+    os.remove(shell.path("two.onnx"))
+
+
 @case
 def an_interrupt_leaves_no_partial_file(shell):
     for arguments, seconds in ((["bench", "mlp.plan", "--repeat", "100000000"], 0.7),

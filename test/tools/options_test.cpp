@@ -70,7 +70,6 @@ TEST(Options, UsageErrors) {
       {"m.onnx", "--time-limit", "-1"},
       {"m.onnx", "--trace", "t.json"},
       {"run"},
-      {"run", "p.plan", "--inputs", "f", "--random-inputs", "1"},
       {"run", "p.plan", "--output-format", "pb"},
       {"run", "p.plan", "--repeat", "0"},
       {"report", "p.plan", "--format", "pdf"},
