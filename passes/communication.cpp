@@ -50,17 +50,23 @@ static std::string textOf(const std::vector<plan::Move> &moves) {
   return text;
 }
 
-std::string movesKey(Operation *op, const std::vector<Grid> &grids, int64_t stageRank) {
+size_t MovesNumbers::numberOf(Operation *op, int64_t stageRank) {
   const Grid &grid = grids[stageOf(op)];
   ReshardStep step = reshardStepOf(op);
   std::vector<int64_t> members = grid.group(stageRank, step.axes);
-  if (step.kind == plan::StepKind::AllReduce) // no moves: equal buffers
-    return std::to_string(numElements(step.from.localShape(grid, grid.coordinates(stageRank))));
-  return textOf(reshardMoves(step, grid, members));
+  auto [known, isNew] = ofGroups.try_emplace({op, members[0]}, 0);
+  if (!isNew)
+    return known->second;
+  // An all-reduce has no moves: equal buffers.
+  std::string text = step.kind == plan::StepKind::AllReduce
+                         ? std::to_string(numElements(step.from.localShape(grid, grid.coordinates(members[0]))))
+                         : textOf(reshardMoves(step, grid, members));
+  return known->second = ofTexts.try_emplace(std::move(text), ofTexts.size()).first->second;
 }
 
 std::vector<std::vector<int64_t>> communicationGroups(Operation *op, const std::vector<Grid> &grids,
-                                                      const std::vector<int64_t> &stageRanks) {
+                                                      const std::vector<int64_t> &stageRanks,
+                                                      MovesNumbers &numbers) {
   if (isTransfer(op)) {
     std::vector<int64_t> all;
     for (StringRef attribute : {"from_stage", "to_stage"}) {
@@ -72,12 +78,12 @@ std::vector<std::vector<int64_t>> communicationGroups(Operation *op, const std::
   }
   const Grid &grid = grids[stageOf(op)];
   int64_t firstRank = firstRankOf(grids, stageOf(op));
-  std::string key = movesKey(op, grids, stageRanks[0]);
+  const size_t number = numbers.numberOf(op, stageRanks[0]);
   ReshardStep step = reshardStepOf(op);
   std::vector<std::vector<int64_t>> groups;
   for (int64_t rank = 0; rank < grid.numDevices(); ++rank) {
     std::vector<int64_t> members = grid.group(rank, step.axes);
-    if (members[0] != rank || movesKey(op, grids, rank) != key)
+    if (members[0] != rank || numbers.numberOf(op, rank) != number)
       continue;
     for (int64_t &member : members)
       member += firstRank;

@@ -29,7 +29,7 @@ static std::vector<std::optional<OpInstance>> localInstances(func::FuncOp stage,
 }
 
 /// Everything that may differ between two ranks' functions, as text.
-static std::string classKey(func::FuncOp stage, const std::vector<Grid> &grids, int64_t rank) {
+static std::string classKey(func::FuncOp stage, const std::vector<Grid> &grids, int64_t rank, MovesNumbers &numbers) {
   int number = stageOf(stage);
   const Grid &grid = grids[number];
   std::vector<int64_t> coordinates = grid.coordinates(rank);
@@ -45,7 +45,7 @@ static std::string classKey(func::FuncOp stage, const std::vector<Grid> &grids, 
       key += ";";
     }
     if (isCommunication(&op) && !isTransfer(&op))
-      key += movesKey(&op, grids, rank);
+      key += std::to_string(numbers.numberOf(&op, rank)) + ";";
   }
   return key;
 }
@@ -72,8 +72,9 @@ llvm::Error partition(ModuleOp module) {
     int64_t firstRank = firstRankOf(grids, number);
     std::map<std::string, size_t> classes;
     std::vector<std::vector<int64_t>> members;
+    MovesNumbers numbers(grids);
     for (int64_t rank = 0; rank < grids[number].numDevices(); ++rank) {
-      auto [it, isNew] = classes.try_emplace(classKey(stage, grids, rank), members.size());
+      auto [it, isNew] = classes.try_emplace(classKey(stage, grids, rank, numbers), members.size());
       if (isNew)
         members.emplace_back();
       members[it->second].push_back(rank);
@@ -86,9 +87,10 @@ llvm::Error partition(ModuleOp module) {
       for (int64_t member : members[k])
         ranks.push_back(firstRank + member);
       function->setAttr("ranks", builder.getDenseI64ArrayAttr(ranks));
-      for (Operation &op : function.getBody().front().without_terminator())
+      for (auto [op, original] : llvm::zip(function.getBody().front().without_terminator(),
+                                           stage.getBody().front().without_terminator()))
         if (isCommunication(&op))
-          setGroups(&op, communicationGroups(&op, grids, members[k]));
+          setGroups(&op, communicationGroups(&original, grids, members[k], numbers));
       localize(function, grids[number], members[k][0]);
     }
     stage.erase();
