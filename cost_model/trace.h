@@ -1,5 +1,4 @@
-// Writes a timeline in the Chrome trace event format, which Perfetto and chrome://tracing open. One process
-// per rank, one thread per queue, steps under their plan names.
+// The simulated timeline as a file: as runtime/plan/trace_writer says.
 #pragma once
 
 #include "cost_model/simulate.h"

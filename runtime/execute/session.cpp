@@ -424,10 +424,11 @@ Status Session::takeTrace(std::string &json) {
     return Error{ErrorCode::Usage, "the session was opened without collect_trace"};
   if (!isIdle())
     return Error{ErrorCode::Usage, "the trace can be taken only while no request is in flight"};
-  std::vector<std::vector<TraceEvent>> events;
+  plan::TraceWriter writer(plan());
   for (auto &rank : ranks)
-    events.push_back(std::exchange(rank->events, {}));
-  json = traceJson(plan(), events);
+    for (const plan::TraceEvent &event : std::exchange(rank->events, {}))
+      writer.add(event);
+  json = std::move(writer).finish("measured");
   return {};
 }
 

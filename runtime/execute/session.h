@@ -5,7 +5,7 @@
 #include "runtime/execute/communicator.h"
 #include "runtime/execute/device.h"
 #include "runtime/execute/kernel_object.h"
-#include "runtime/execute/trace.h"
+#include "runtime/plan/trace_writer.h"
 
 #include <condition_variable>
 #include <deque>
@@ -102,7 +102,7 @@ private:
     std::atomic<uint32_t> currentStep{0};
     std::atomic<uint8_t> currentRole{0};
     std::atomic<uint64_t> allocatedBytes{0};
-    std::vector<TraceEvent> events;
+    std::vector<plan::TraceEvent> events;
     std::vector<CommunicationPart> initParts,
         forwardParts; // by step; only collectives' entries mean anything
   };

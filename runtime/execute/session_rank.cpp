@@ -117,7 +117,9 @@ Status Session::execute(Rank &rank, uint32_t number, ProgramRole role, const Req
     }
     if (traced) {
       const auto end = std::chrono::steady_clock::now();
-      rank.events.push_back({role, i, request, (begin - openedAt).count(), (end - openedAt).count()});
+      using Microseconds = std::chrono::duration<double, std::micro>;
+      rank.events.push_back({number, uint32_t(&steps - plan().programs.data()), i, request,
+                             Microseconds(begin - openedAt).count(), Microseconds(end - begin).count()});
       if (isLocal)
         rank.busyNanoseconds.fetch_add((end - begin).count(), std::memory_order_relaxed);
     }

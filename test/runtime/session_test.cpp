@@ -377,8 +377,21 @@ TEST(Session, TraceHasTheStepsNames) {
   std::string text;
   ASSERT_FALSE(opened.session->takeTrace(text));
   auto json = nlohmann::json::parse(text);
-  EXPECT_EQ(json["traceEvents"].size(), 2 + 2 * 10u);
-  EXPECT_NE(text.find("gather_b"), std::string::npos);
+  // Names of two processes with two threads each, init and forward steps, the end.
+  EXPECT_EQ(json["traceEvents"].size(), 2 * 3 + 2 * 10 + 1u);
+  int gathers = 0;
+  for (const auto &event : json["traceEvents"])
+    if (event["name"] == "gather_b") {
+      EXPECT_EQ(event["pid"], gathers);
+      EXPECT_EQ(event["tid"], 1);
+      EXPECT_EQ(event["cat"], "communication");
+      EXPECT_EQ(event["args"]["step"], "all_gather");
+      EXPECT_EQ(event["args"]["program"], "stage0.0");
+      EXPECT_EQ(event["args"]["nodes"], "node_gather_b");
+      EXPECT_GT(event["dur"], 0);
+      ++gathers;
+    }
+  EXPECT_EQ(gathers, 2);
 }
 
 TEST(Session, NullDeviceWalksTheSchedule) {

@@ -200,8 +200,8 @@ AMPC_API ampc_status *ampc_session_zero_states(ampc_session *session);
 
 /* ---- Trace ---- */
 
-/* What was recorded since the last call, in the Chrome trace format (one line of the timeline per rank,
- * events named as the plan's steps). The text is freed with ampc_text_free. Call while no request is in
+/* What was recorded since the last call, in the Chrome trace format (one process per rank, one
+ * thread per queue, events named as the plan's steps: as a predicted trace). The text is freed with ampc_text_free. Call while no request is in
  * flight. */
 AMPC_API ampc_status *ampc_session_take_trace(ampc_session *session, char **json);
 AMPC_API void ampc_text_free(char *text);
