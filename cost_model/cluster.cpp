@@ -76,10 +76,6 @@ size_t Cluster::tierOf(std::span<const uint32_t> ranks) const {
   return size_t(&tierBetween(*low, *high) - tiers.data());
 }
 
-bool Cluster::isHomogeneous() const {
-  return std::all_of(devices.begin(), devices.end(), [&](const Device &d) { return d == devices.front(); });
-}
-
 Cluster Cluster::firstDevices(uint32_t count) const {
   Cluster part = *this;
   part.devices.resize(std::clamp<uint32_t>(count, 1, numDevices()));

@@ -106,8 +106,6 @@ struct Cluster {
   const LinkTier &tierBetween(uint32_t a, uint32_t b) const;
   /// Index of the innermost tier that contains all `ranks`; 0 for fewer than two ranks.
   size_t tierOf(std::span<const uint32_t> ranks) const;
-  /// True if all devices have the same description.
-  bool isHomogeneous() const;
   /// The first `count` devices of this cluster (count is clamped to 1..numDevices()).
   Cluster firstDevices(uint32_t count) const;
   bool operator==(const Cluster &) const = default;

@@ -370,21 +370,4 @@ double communicationSeconds(const plan::Communication &communication, size_t gro
   return collectiveSeconds(kind, inputBytesOf(kind, busiest, n), ranks, cluster);
 }
 
-double busBandwidth(StepKind kind, double bytesPerRank, size_t numRanks, double seconds) {
-  const double n = double(numRanks);
-  if (seconds <= 0 || n < 2)
-    return 0;
-  switch (kind) {
-  case StepKind::AllReduce:
-    return 2 * bytesPerRank * (n - 1) / n / seconds;
-  case StepKind::AllGather:
-    return bytesPerRank * (n - 1) / seconds;
-  case StepKind::ReduceScatter:
-  case StepKind::AllToAll:
-    return bytesPerRank * (n - 1) / n / seconds;
-  default:
-    return bytesPerRank / seconds;
-  }
-}
-
 } // namespace ampc::cost

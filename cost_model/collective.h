@@ -33,7 +33,4 @@ double exchangeSeconds(std::span<const PairBytes> pairs, const Cluster &cluster)
 /// from Communication::bytesPerRank as the buffer that every rank brings. An unknown group costs 0.
 double communicationSeconds(const plan::Communication &communication, size_t group, const Cluster &cluster);
 
-/// What nccl-tests calls bus bandwidth, bytes per second; for comparing with published numbers.
-double busBandwidth(plan::StepKind kind, double bytesPerRank, size_t numRanks, double seconds);
-
 } // namespace ampc::cost

@@ -77,29 +77,11 @@ MemoryReport memoryOf(const plan::Plan &plan) {
     memory.mappedShareBytes = shares[report.ranks.size()];
     allMapped.add(mapped);
     memory.totalBytes = std::max(rank.peakBytes, memory.activationBytes + memory.persistentBytes + memory.stateBytes);
-    if (memory.totalBytes > report.peakBytes) {
-      report.peakBytes = memory.totalBytes;
-      report.peakRank = uint32_t(report.ranks.size());
-    }
+    report.peakBytes = std::max(report.peakBytes, memory.totalBytes);
     report.ranks.push_back(memory);
   }
   report.mappedBytes = allMapped.merge();
   return report;
-}
-
-std::vector<MemoryShortage> shortagesOf(const MemoryReport &report, const Cluster &cluster,
-                                        uint64_t limitBytes) {
-  std::vector<MemoryShortage> shortages;
-  for (uint32_t rank = 0; rank < report.ranks.size() && !cluster.devices.empty(); ++rank) {
-    const Device &device = cluster.devices[std::min<size_t>(rank, cluster.devices.size() - 1)];
-    uint64_t needed = report.ranks[rank].totalBytes;
-    if (device.kind == "cuda")
-      needed += report.ranks[rank].mappedBytes;
-    const uint64_t available = limitBytes > 0 ? std::min(limitBytes, device.memoryBytes) : device.memoryBytes;
-    if (needed > available)
-      shortages.push_back({rank, needed, available});
-  }
-  return shortages;
 }
 
 } // namespace ampc::cost

@@ -2,7 +2,6 @@
 // earlier.
 #pragma once
 
-#include "cost_model/cluster.h"
 #include "runtime/plan/plan.h"
 
 namespace ampc::cost {
@@ -20,20 +19,9 @@ struct RankMemory {
 struct MemoryReport {
   std::vector<RankMemory> ranks;
   uint64_t mappedBytes = 0; // by all ranks of one process together: every byte once
-  uint32_t peakRank = 0;
-  uint64_t peakBytes = 0; // totalBytes of peakRank
+  uint64_t peakBytes = 0;   // the largest totalBytes
 };
 
 MemoryReport memoryOf(const plan::Plan &plan);
-
-struct MemoryShortage {
-  uint32_t rank = 0;
-  uint64_t neededBytes = 0, availableBytes = 0;
-};
-
-/// Ranks whose total exceeds their device's memory or `limitBytes` (0: no limit), in order of rank. On CUDA
-/// devices mapped bytes count too, because they have to be copied there.
-std::vector<MemoryShortage> shortagesOf(const MemoryReport &report, const Cluster &cluster,
-                                        uint64_t limitBytes = 0);
 
 } // namespace ampc::cost

@@ -339,7 +339,6 @@ private:
       const uint32_t first = std::min(warmUp(), requests - 1) - (requests - 1 <= warmUp() ? 1 : 0);
       timeline.secondsPerRequest = (completion.back() - completion[first]) / double(requests - 1 - first);
     }
-    timeline.requestsPerSecond = timeline.secondsPerRequest > 0 ? 1 / timeline.secondsPerRequest : 0;
     timeline.totalSeconds = *std::max_element(completion.begin(), completion.end());
     for (size_t rank = 0; rank < plan.ranks.size(); ++rank)
       timeline.waitSeconds.push_back(std::max(0.0, timeline.latencySeconds - timeline.busySeconds[rank] -

@@ -32,7 +32,6 @@ struct Timeline {
   std::string error;
   double latencySeconds = 0;    // of the first request, with nothing else in flight
   double secondsPerRequest = 0; // steady state; equals latencySeconds with one slot
-  double requestsPerSecond = 0;
   uint32_t requests = 0;
   double totalSeconds = 0;         // end of the last step of the last request
   std::vector<double> busySeconds; // per rank, one request: kernels and copies

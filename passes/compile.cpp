@@ -497,7 +497,7 @@ CompiledModel Compiler::finish(Candidate best) {
   for (size_t p = 0; p < plan.programs.size(); ++p)
     for (size_t s = 0; s < plan.programs[p].steps.size(); ++s)
       plan.programs[p].steps[s].predictedSeconds = seconds[p][s];
-  plan.producer = "ampc 0.1.0";
+  plan.producer = "ampc " AMPC_VERSION_TEXT;
   plan.deviceKind = options.cluster.devices.front().kind;
   plan.memoryLimitBytes = options.memoryLimitBytes;
   plan.threadsPerDevice = uint32_t(options.threadsPerDevice);

@@ -159,7 +159,7 @@ ampc_status *openSession(const ampc_session_options *given, ampc_session **resul
 
 extern "C" {
 
-const char *ampc_version(void) { return "0.1.0"; }
+const char *ampc_version(void) { return AMPC_VERSION_TEXT; }
 
 ampc_code ampc_status_code(const ampc_status *status) { return status ? status->code : AMPC_OK; }
 const char *ampc_status_message(const ampc_status *status) { return status ? status->message.c_str() : "ok"; }

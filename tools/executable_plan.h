@@ -20,7 +20,6 @@ public:
 
   const std::string &path() const { return planPath; }
   const plan::Plan &plan() const { return file->plan(); }
-  const plan::PlanFile &planFile() const { return *file; }
   const ScannedModel &model() const { return scanned; }
   bool wasCompiled() const { return temporary != nullptr; }
 

@@ -123,8 +123,6 @@ Status Session::runMany(const std::vector<Tensor> &inputs, const plan::EntryPoin
   return std::nullopt;
 }
 
-Status Session::zeroStates() { return failureOf(ampc_session_zero_states(handle.get())); }
-
 Result<std::string> Session::takeTrace() {
   char *text = nullptr;
   if (Status failure = failureOf(ampc_session_take_trace(handle.get(), &text)))
@@ -132,18 +130,6 @@ Result<std::string> Session::takeTrace() {
   std::string trace = text ? text : "";
   ampc_text_free(text);
   return trace;
-}
-
-Result<std::vector<ampc_rank_statistics>> Session::statistics() const {
-  std::vector<ampc_rank_statistics> all;
-  for (uint32_t rank = 0; rank < ampc_session_rank_count(handle.get()); ++rank) {
-    ampc_rank_statistics statistics = {};
-    statistics.size = sizeof statistics;
-    if (Status failure = failureOf(ampc_session_rank_statistics(handle.get(), rank, &statistics)))
-      return *failure;
-    all.push_back(statistics);
-  }
-  return all;
 }
 
 } // namespace ampc::tools

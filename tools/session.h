@@ -26,10 +26,8 @@ public:
   Status run(const std::vector<Tensor> &inputs, std::vector<Tensor> &outputs);
   /// Keeps all slots busy until `count` requests are done; all read `inputs`, outputs are dropped.
   Status runMany(const std::vector<Tensor> &inputs, const plan::EntryPoint &entry, int64_t count);
-  Status zeroStates();
   /// The measured timeline since the last call.
   Result<std::string> takeTrace();
-  Result<std::vector<ampc_rank_statistics>> statistics() const;
 
 private:
   struct Close {

@@ -183,7 +183,7 @@ Status Session::start() {
         messages.push_back("rank " + std::to_string(number) + " is still being prepared" +
                            (step < steps.size() ? ", in or before step " + steps[step].name : ""));
       }
-    lock.unlock(); // the log may ask the session something
+    lock.unlock(); // ranks go on while the embedding program prints
     for (const std::string &message : messages)
       log(LogLevel::Warning, [&] { return message; });
     lock.lock();

@@ -16,10 +16,8 @@ namespace ampc {
 
 struct SessionOptions {
   std::string device; // empty: the plan's
-  std::string weightsDirectory;
   uint64_t memoryLimitBytes = 0; // 0: the plan's
   double deadlineSeconds = 0;    // 0: defaultDeadlineSeconds
-  bool verifyWeights = true;
   bool pinThreads = false;
   bool collectTrace = false;
   ArenaAllocator allocator;

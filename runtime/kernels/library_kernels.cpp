@@ -37,12 +37,6 @@ plan::Status draftKernel(const plan::Kernel &kernel, uint32_t threads, OneDnnKer
 }
 } // namespace
 
-plan::Status libraryAvailable() {
-  plan::Status error;
-  openOneDnn(error);
-  return error;
-}
-
 plan::Status libraryKernelFacts(const plan::Kernel &kernel, LibraryKernelFacts &facts, uint32_t threads) {
   OneDnnKernelDraft draft;
   if (plan::Status error = draftKernel(kernel, threads, draft))
@@ -53,11 +47,6 @@ plan::Status libraryKernelFacts(const plan::Kernel &kernel, LibraryKernelFacts &
   // "ref:any", "simple:any" for reorders.
   facts.isReference = facts.implementation.find("ref") != std::string::npos;
   return {};
-}
-
-uint64_t libraryPackedBytes(const plan::Kernel &kernel) {
-  LibraryKernelFacts facts;
-  return libraryKernelFacts(kernel, facts) ? 0 : facts.packedBytes;
 }
 
 plan::Status createLibraryKernel(const plan::Kernel &kernel, uint32_t threads,

@@ -19,7 +19,7 @@ namespace ampc {
 //   integers "bias" {0|1}               operand 2 is a bias, [n] or of C's rank, broadcast; default 0
 //   integers "packed" {0|1}             B is the result of "onednn.pack_matmul" (its operand shape stays the
 //                                       logical one); default 0
-//   integers "packed_bytes" {n}         size of the packed buffer, as libraryPackedBytes gave it
+//   integers "packed_bytes" {n}         size of the packed buffer, as LibraryKernelFacts::packedBytes
 //   integers "stridesA", "stridesB", "stridesC"
 //                                       strides in elements per dimension of the *stored* operand, for dense
 //                                       permutations (heads of attention); default row-major
@@ -56,23 +56,17 @@ namespace ampc {
 
 /// What the compiler needs to know about a library kernel. Depends on the CPU that asks.
 struct LibraryKernelFacts {
-  uint64_t packedBytes = 0;    // result of the packing kernel (0: kernel has no packed operand)
+  /// What the packed operand takes (of a product or convolution with "packed" = 1, or a packing kernel, both without
+  /// "packed_bytes"), to be stored in "packed_bytes"; at least the plain form's; 0: there is none.
+  uint64_t packedBytes = 0;
   uint64_t workspaceBytes = 0; // user scratchpad: Kernel::workspaceBytes
   std::string implementation;  // the library's own name for it ("brgemm:avx512_core"...)
   bool isReference = false;    // the library's slow fallback: generate the kernel instead
 };
 
-/// Is the library there? Null: yes; otherwise the text says where it was looked for.
-plan::Status libraryAvailable();
-
 /// Facts about a kernel as the library of this machine would execute it with `threads` threads per device; an
 /// error when the library or its parameters do not allow it. Thread safe. Takes 0.1 to 3 ms.
 plan::Status libraryKernelFacts(const plan::Kernel &kernel, LibraryKernelFacts &facts, uint32_t threads = 1);
-
-/// Bytes that the packed operand of `kernel` (a product or convolution with "packed" = 1, or a packing
-/// kernel, both without "packed_bytes") takes, to be stored in "packed_bytes"; at least those of the plain
-/// form. 0 when it cannot be packed.
-uint64_t libraryPackedBytes(const plan::Kernel &kernel);
 
 /// One kernel prepared for one device thread. Not thread safe: every rank makes its own.
 class LibraryKernel {

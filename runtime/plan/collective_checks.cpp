@@ -139,7 +139,8 @@ struct Walk {
         return fail(target, "a move writes outside the target of a collective");
     }
     if (isFirst)
-      if (auto member = singleWrites.memberWrittenTwice(communication.moves, communication.kind == StepKind::ReduceScatter))
+      if (auto member = singleWrites.memberWrittenTwice(communication.moves,
+                                                        communication.kind == StepKind::ReduceScatter))
         return fail(group[*member], "a collective writes an element of its target twice");
     return {};
   }

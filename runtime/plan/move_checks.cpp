@@ -1,5 +1,5 @@
-// Boxes of strided elements: sorted and swept by their ranges; where ranges overlap, the outermost dimension is taken off
-// while it is common to all, and what is left is compared pair by pair.
+// Boxes of strided elements: sorted and swept by their ranges; where ranges overlap, the outermost dimension is taken
+// off while it is common to all, and what is left is compared pair by pair.
 #include "runtime/plan/move_checks.h"
 
 #include "runtime/plan/plan_checks.h"

@@ -1,5 +1,5 @@
 // Whether moves write every element of their target at most once. Plans have communications with thousands of moves
-// that interleave element by element, so neither pairs of moves nor elements are enumerated where structure says enough.
+// that interleave element by element: neither pairs of moves nor elements are enumerated where structure says enough.
 #pragma once
 
 #include "runtime/plan/plan.h"
@@ -25,8 +25,8 @@ struct TargetBox {
   int64_t last() const;
 };
 
-/// Nothing when the move would write an element twice, or its strides do not nest as those of a part of a tensor do. For
-/// moves that write something and whose range does not overflow (rangeOf).
+/// Nothing when the move would write an element twice, or its strides do not nest as those of a part of a tensor do.
+/// For moves that write something and whose range does not overflow (rangeOf).
 std::optional<TargetBox> targetBox(const Move &move);
 
 /// Decides about lists of moves; remembers those that were right: members and layers repeat each other's.

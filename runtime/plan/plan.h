@@ -187,7 +187,7 @@ struct EntryPoint {
 };
 
 struct Plan {
-  std::string producer; // "ampc 0.1.0"
+  std::string producer; // "ampc " and the version of the compiler
   std::string deviceKind = "cpu";
   std::string targetCpu;                    // LLVM name
   std::vector<std::string> cpuFeatures;     // required, checked at load ("avx512f"...)

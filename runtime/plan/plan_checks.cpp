@@ -191,8 +191,8 @@ struct StepCheck {
         return fail("a buffer is not aligned for its kernel's result");
     if (kernel.kind == KernelKind::Generated && step.workspace.sizeBytes < kernel.workspaceBytes)
       return fail("the workspace is smaller than its kernel needs");
-    // Generated code is compiled for buffers that share nothing, and library kernels that add an operand in place do not
-    // list it as an operand. Operands may share, as nobody writes to them.
+    // Generated code is compiled for buffers that share nothing, and library kernels that add an operand in place do
+    // not list it as an operand. Operands may share, as nobody writes to them.
     for (size_t i = 0; i < step.writes.size(); ++i) {
       const Buffer &result = step.writes[i];
       for (size_t j = 0; j < i; ++j)

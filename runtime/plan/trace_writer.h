@@ -1,5 +1,5 @@
-// Timelines of plans, predicted or measured, in the Chrome trace event format, which Perfetto and chrome://tracing open:
-// one process per rank, one thread per queue, events named as the plan's steps. Both kinds differ in their times only.
+// Timelines of plans, predicted or measured, in the Chrome trace event format, which Perfetto and chrome://tracing
+// open: one process per rank, one thread per queue, events named as the plan's steps. Both kinds have the same fields.
 #pragma once
 
 #include "runtime/plan/plan.h"

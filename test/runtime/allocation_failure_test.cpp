@@ -1,5 +1,5 @@
-// Threads of devices when memory runs out at any point: errors come back, the session goes on, nothing ends the process.
-// And steps that meet allocate nothing. The operators new of this test count and fail on demand.
+// Threads of devices when memory runs out at any point: errors come back, the session goes on, nothing ends the
+// process. And steps that meet allocate nothing. The operators new of this test count and fail on demand.
 #include "runtime/execute/communicator.h"
 #include "runtime/execute/session.h"
 #include "test/runtime/sample_plan.h"
@@ -30,7 +30,8 @@ void *allocate(std::size_t size, std::size_t alignment) {
         throw std::bad_alloc();
     }
   }
-  void *data = alignment ? std::aligned_alloc(alignment, (size + alignment) / alignment * alignment) : std::malloc(size + 1);
+  void *data = alignment ? std::aligned_alloc(alignment, (size + alignment) / alignment * alignment)
+                         : std::malloc(size + 1);
   if (!data)
     throw std::bad_alloc();
   return data;

@@ -55,6 +55,8 @@ TEST(CInterface, RunsAndDescribes) {
   EXPECT_EQ(statistics.steps, 10u);
   EXPECT_GT(statistics.busy_seconds, 0);
   EXPECT_EQ(ampc_status_code(nullptr), AMPC_OK);
+  EXPECT_EQ(ampc_version(), std::to_string(AMPC_VERSION_MAJOR) + "." + std::to_string(AMPC_VERSION_MINOR) + "." +
+                                std::to_string(AMPC_VERSION_PATCH));
 }
 
 TEST(CInterface, ErrorsAreStatuses) {

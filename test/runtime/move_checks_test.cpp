@@ -101,7 +101,8 @@ TEST(MoveChecks, LongListsAreQuick) {
   std::vector<Move> moves;
   for (uint32_t target = 0; target < 20; ++target)
     for (int64_t source = 0; source < members; ++source)
-      moves.push_back({uint32_t(source), target, 0, source * 6 + target % 2, {{rows, 6, members * 6}, {2 + source % 4, 1, 1}}});
+      moves.push_back({uint32_t(source), target, 0, source * 6 + target % 2,
+                       {{rows, 6, members * 6}, {2 + source % 4, 1, 1}}});
   EXPECT_FALSE(singleWrites.memberWrittenTwice(moves, false));
   moves.back().dims[1].count = 7;
   moves.back().targetOffset -= 3;

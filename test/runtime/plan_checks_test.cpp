@@ -129,7 +129,8 @@ TEST(PlanChecks, Faults) {
        [](Plan &p) {
          p.communications[1].moves[0].dims = {{3, 1, 0}};
        }},
-      {"collective writes an element of its target twice", [](Plan &p) { p.communications[0].moves[1].targetOffset = 4; }},
+      {"collective writes an element of its target twice",
+       [](Plan &p) { p.communications[0].moves[1].targetOffset = 4; }},
       {"collective writes an element of its target twice",
        [](Plan &p) { // combined would be legal, half combined is not
          p.communications[3].moves[1].dims = {{4, 1, 1}};

@@ -1,6 +1,7 @@
 // The executor on a hand-made plan: numbers, several requests, failures, cancel, state, trace, null device.
 #include "runtime/execute/cpu_choice.h"
 #include "runtime/execute/session.h"
+#include "runtime/kernels/library_kernels.h"
 #include "runtime/plan/hash.h"
 #include "test/runtime/sample_plan.h"
 
@@ -182,6 +183,53 @@ TEST(Session, CopiesOfExternalWeightsGoAfterInit) {
   }
 }
 
+TEST(Session, ScratchMemoryBeyondThePlan) {
+  // A convolution whose weights come with the request: they are brought into another form in a workspace.
+  plan::Kernel kernel;
+  kernel.kind = plan::KernelKind::Library;
+  kernel.symbol = "onednn.convolution";
+  kernel.operands = {{DataType::F32, {1, 16, 10, 10}}, {DataType::F32, {32, 16, 3, 3}}};
+  kernel.results = {{DataType::F32, {1, 32, 8, 8}}};
+  kernel.strings = {{"layout", "nchw"}};
+  kernel.integers = {
+      {"strides", {1, 1}}, {"dilations", {1, 1}}, {"pads_begin", {0, 0}}, {"pads_end", {0, 0}}, {"groups", {1}}};
+  LibraryKernelFacts facts;
+  ASSERT_FALSE(libraryKernelFacts(kernel, facts));
+  ASSERT_GT(facts.workspaceBytes, 0u);
+
+  plan::Plan plan = samplePlan(); // as if the compiler's library had needed no workspace
+  plan.stages[0].grid.axisSizes = {1};
+  plan.ranks.resize(1);
+  plan.communications.clear();
+  plan.kernels[0] = kernel;
+  plan.entry.inputs = {{"x", DataType::F32, {1, 16, 10, 10}}, {"w", DataType::F32, {32, 16, 3, 3}}};
+  plan.entry.outputs = {{"y", DataType::F32, {1, 32, 8, 8}}};
+  plan::Step step = plan.programs[1].steps[1];
+  step.waits.clear();
+  step.reads = {{plan::Space::Input, 0, 0, 1600 * 4}, {plan::Space::Input, 1, 0, 4608 * 4}};
+  step.writes = {{plan::Space::Output, 0, 0, 2048 * 4}};
+  plan.programs[1].steps = {step};
+  std::vector<std::string> warnings;
+  SessionOptions options;
+  options.log = [&](LogLevel level, const std::string &message) {
+    if (level == LogLevel::Warning)
+      warnings.push_back(message);
+  };
+  Opened opened = openPlan(plan, options);
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("rank 0 needs " + std::to_string(facts.workspaceBytes) + " bytes"), std::string::npos)
+      << warnings[0];
+  EXPECT_EQ(opened.session->statistics(0).allocatedBytes, 2 * 7 * 64 + 64 + facts.workspaceBytes);
+  std::vector<float> x(1600, 1), w(4608, 2), y(2048);
+  std::shared_ptr<Request> request;
+  ASSERT_FALSE(opened.session->submit({{x.data(), 6400, DataType::F32}, {w.data(), 18432, DataType::F32}},
+                                      {{y.data(), 8192, DataType::F32}}, request));
+  ASSERT_TRUE(opened.session->wait(*request, 60));
+  ASSERT_FALSE(request->error) << request->error->message;
+  EXPECT_EQ(y, std::vector<float>(2048, 16 * 9 * 2));
+}
+
 TEST(Session, MissingThingsAreUnsupported) {
   plan::Plan plan = samplePlan();
   plan.cpuFeatures = {"sse2", "warp-drive"};
@@ -230,6 +278,31 @@ TEST(Session, DeadlineNamesTheMissingRankAndTheSessionGoesOn) {
   ASSERT_TRUE(opened.session->wait(*request, 60));
   ASSERT_FALSE(request->error) << request->error->message;
   numbers.expectRight();
+}
+
+TEST(Session, RanksThatLoadForLongAreNamed) {
+  SessionOptions options;
+  options.deadlineSeconds = 0.1;
+  std::vector<std::string> warnings;
+  options.log = [&](LogLevel level, const std::string &message) {
+    if (level == LogLevel::Warning)
+      warnings.push_back(message);
+  };
+  Opened opened = openPlan(samplePlan(), options, compileKernels(R"(
+#include <stdint.h>
+#include <time.h>
+void ampc_add(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
+  (void)b; (void)i; (void)w; (void)begin; (void)end;
+}
+void ampc_double(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
+  (void)b; (void)i; (void)w; (void)begin; (void)end;
+  struct timespec t = {0, 400000000};
+  nanosleep(&t, 0);
+})"));
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  ASSERT_GE(warnings.size(), 2u);
+  for (const std::string &warning : warnings)
+    EXPECT_NE(warning.find("is still being prepared, in or before step scale_w"), std::string::npos) << warning;
 }
 
 TEST(Session, CancelEndsOneRequestOnly) {

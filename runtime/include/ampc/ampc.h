@@ -30,7 +30,7 @@ extern "C" {
 #define AMPC_VERSION_MINOR 1
 #define AMPC_VERSION_PATCH 0
 
-/* "0.1.0" */
+/* "MAJOR.MINOR.PATCH" of the library */
 AMPC_API const char *ampc_version(void);
 
 /* ---- Status ---- */
@@ -100,9 +100,9 @@ typedef struct ampc_session ampc_session;
 typedef struct ampc_request ampc_request;
 
 typedef enum ampc_log_level { AMPC_LOG_DEBUG = 0, AMPC_LOG_INFO = 1, AMPC_LOG_WARNING = 2 } ampc_log_level;
-/* What happens beside results: INFO: ranks that are ready, with time and memory; cancelled requests. WARNING: pins that
- * did not happen, memory beyond the plan, recoveries from failures, ranks that load for longer than the deadline. Called
- * from threads of the session and from open, one call at a time; it must not call into the session. */
+/* What happens beside results: INFO: ranks that are ready, with time and memory; cancelled requests. WARNING: pins
+ * that did not happen, memory beyond the plan, recoveries from failures, ranks that load for longer than the deadline.
+ * Called from threads of the session and from open, one call at a time; it must not call into the session. */
 typedef void (*ampc_log_function)(void *user, ampc_log_level level, const char *message);
 
 /* Memory of the devices' arenas; both must be given or both NULL. `allocate` returns zeroed memory of that
@@ -200,9 +200,9 @@ AMPC_API ampc_status *ampc_session_zero_states(ampc_session *session);
 
 /* ---- Trace ---- */
 
-/* What was recorded since the last call, in the Chrome trace format (one process per rank, one
- * thread per queue, events named as the plan's steps: as a predicted trace). The text is freed with ampc_text_free. Call while no request is in
- * flight. */
+/* What was recorded since the last call, in the Chrome trace format (one process per rank, one thread per queue,
+ * events named as the plan's steps: as a predicted trace). The text is freed with ampc_text_free. Call while no
+ * request is in flight. */
 AMPC_API ampc_status *ampc_session_take_trace(ampc_session *session, char **json);
 AMPC_API void ampc_text_free(char *text);
 
