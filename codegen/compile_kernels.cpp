@@ -65,7 +65,7 @@ public:
     llvmModule.setDataLayout(machine->createDataLayout());
     llvmModule.setPICLevel(PICLevel::BigPIC);
     Expected<codegen::EmittedKernel> emitted =
-        codegen::emitKernel(llvmModule, request.symbol, *graph, target);
+        codegen::emitKernel(llvmModule, request.symbol, *graph, target, request.leastDividedWork);
     if (!emitted)
       return emitted.takeError();
     std::string faults;
@@ -74,7 +74,7 @@ public:
       return makeError(ErrorCode::Internal, "kernel " + request.symbol + " became invalid code: " + faults);
     codegen::optimizeModule(llvmModule, *machine);
     CompiledKernel result;
-    result.info.workspaceBytes = emitted->workspaceBytes;
+    result.info = {emitted->workspaceBytes, emitted->rows};
     Expected<Object> object = codegen::emitObject(llvmModule, *machine);
     if (!object)
       return object.takeError();

@@ -18,11 +18,16 @@ namespace ampc {
 struct KernelRequest {
   std::string symbol;
   std::string text;
+  /// Operations at all loop points of which a kernel is divisible. The default is some ten microseconds: for less,
+  /// waking other cores costs more than they save.
+  double leastDividedWork = 1 << 16;
 };
 
 struct KernelInfo {
-  uint64_t workspaceBytes = 0; // the caller provides that much, aligned to 64 bytes
-  int64_t rows = 0;            // 0: the kernel ignores rowBegin and rowEnd
+  uint64_t workspaceBytes = 0; // the caller provides that much to each call, aligned to 64 bytes
+  /// Calls for [0, a), [a, b), ... [z, rows) in any order, also at the same time, write what one call for [0, rows)
+  /// writes, bit by bit. 0: the kernel is not divisible and ignores rowBegin and rowEnd.
+  int64_t rows = 0;
 };
 
 /// Every symbol of `sharedObject` (ELF, x86-64) has the type KernelFunction.

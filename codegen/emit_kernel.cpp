@@ -1,4 +1,5 @@
-// Follows the group plans: outer loops, strips of the vectorized loop, stages with their accumulators.
+// Follows the group plans: outer loops, strips of the vectorized loop, stages with their accumulators. One outer
+// loop of every region is shared by the calls that divide a kernel.
 #include "codegen/emit_kernel.h"
 #include "codegen/emit_points.h"
 #include "codegen/stage_plan.h"
@@ -14,14 +15,19 @@ namespace {
 
 class KernelEmitter {
 public:
-  KernelEmitter(Module &module, StringRef symbol, const KernelGraph &graph, const TargetInfo &target)
+  KernelEmitter(Module &module, StringRef symbol, const KernelGraph &graph, const TargetInfo &target,
+                double leastDividedWork)
       : module(module), symbol(symbol), graph(graph), target(target), schedule(makeSchedule(graph)),
-        b(module.getContext()), scalar(b, target) {}
+        b(module.getContext()), scalar(b, target) {
+    for (const Group &group : schedule.groups)
+      groups.push_back(planGroup(graph, schedule, group, target.vectorBits));
+    rows = numRows(leastDividedWork);
+  }
 
   Expected<EmittedKernel> run() {
     createFunctions();
-    for (const Group &group : schedule.groups)
-      for (GroupPlan &plan : planGroup(graph, schedule, group, target.vectorBits))
+    for (std::vector<GroupPlan> &group : groups)
+      for (GroupPlan &plan : group)
         emitGroup(plan);
     b.CreateRetVoid();
     if (tooLarge)
@@ -29,7 +35,7 @@ public:
     if (failure)
       return makeError(ErrorCode::Internal,
                        "kernel " + symbol + " uses an operation that its type does not have");
-    return EmittedKernel{workspaceBytes};
+    return EmittedKernel{workspaceBytes, rows};
   }
 
 private:
@@ -38,16 +44,61 @@ private:
   const KernelGraph &graph;
   const TargetInfo &target;
   Schedule schedule;
+  std::vector<std::vector<GroupPlan>> groups;
+  int64_t rows = 0;
   IRBuilder<> b;
   ScalarEmitter scalar;
   Function *body = nullptr;
-  Value *workspace = nullptr;
+  Value *workspace = nullptr, *rowBegin = nullptr, *rowEnd = nullptr;
+  /// The loop of the current region that is shared, and which of its steps this call takes.
+  struct SharedLoop : RowLoop {
+    Value *first = nullptr, *last = nullptr;
+  } shared;
   std::vector<Buffer> buffers;
   uint64_t workspaceBytes = 0, stackBytes = 0;
   bool failure = false, tooLarge = false;
 
   static constexpr uint64_t maxStackBytes = 96 << 10, maxStackBuffer = 48 << 10, bufferAlignment = 64;
   static constexpr int64_t maxUnrolledTrips = 16;
+
+  // --- Rows
+  // ----------------------------------------------------------------------------------------------------------
+
+  // Every region is divided in the same proportions, the one with the most steps one by one: so rows cost alike.
+  int64_t numRows(double leastDividedWork) const {
+    double work = 0;
+    int64_t most = 0;
+    for (const std::vector<GroupPlan> &group : groups)
+      for (const GroupPlan &plan : group) {
+        work += plan.work();
+        most = std::max(most, plan.rowLoop().steps);
+      }
+    return most > 1 && work >= leastDividedWork && areIndependent(groups) ? most : 0;
+  }
+
+  void shareLoop(const GroupPlan &plan) {
+    shared = {};
+    if (rows == 0)
+      return;
+    static_cast<RowLoop &>(shared) = plan.rowLoop();
+    auto scaled = [&](Value *row) {
+      return shared.steps == rows
+                 ? row
+                 : b.CreateUDiv(b.CreateNUWMul(row, b.getInt64(uint64_t(shared.steps))), b.getInt64(uint64_t(rows)));
+    };
+    shared.first = scaled(rowBegin);
+    shared.last = scaled(rowEnd);
+  }
+
+  void emitIf(Value *condition, function_ref<void()> emitBody) {
+    auto *then = BasicBlock::Create(module.getContext(), "then", body);
+    auto *after = BasicBlock::Create(module.getContext(), "after", body);
+    b.CreateCondBr(condition, then, after);
+    b.SetInsertPoint(then);
+    emitBody();
+    b.CreateBr(after);
+    b.SetInsertPoint(after);
+  }
 
   // --- Functions
   // -----------------------------------------------------------------------------------------------------
@@ -65,6 +116,7 @@ private:
     Type *pointer = b.getPtrTy(), *integer = b.getInt64Ty();
     size_t numBuffers = graph.arguments.size() + graph.results.size();
     SmallVector<Type *> types(numBuffers + 1, pointer);
+    types.append({integer, integer});
     body = Function::Create(FunctionType::get(b.getVoidTy(), types, false), Function::InternalLinkage,
                             symbol + ".body", module);
     auto *exported = Function::Create(
@@ -84,7 +136,8 @@ private:
     for (size_t k = 0; k < numBuffers; ++k)
       arguments.push_back(
           b.CreateLoad(pointer, b.CreateConstInBoundsGEP1_64(pointer, exported->getArg(0), k)));
-    arguments.push_back(exported->getArg(2));
+    for (unsigned k : {2, 3, 4})
+      arguments.push_back(exported->getArg(k));
     b.CreateCall(body, arguments);
     b.CreateRetVoid();
 
@@ -94,6 +147,8 @@ private:
     flags.setAllowContract();
     b.setFastMathFlags(flags);
     workspace = body->getArg(unsigned(numBuffers));
+    rowBegin = body->getArg(unsigned(numBuffers) + 1);
+    rowEnd = body->getArg(unsigned(numBuffers) + 2);
     buffers.resize(graph.tensors.size());
     for (size_t k = 0; k < graph.arguments.size(); ++k)
       buffers[graph.arguments[k]].pointer = body->getArg(unsigned(k));
@@ -130,18 +185,48 @@ private:
       emitBody(b.getInt64(uint64_t(begin)));
       return;
     }
+    emitLoop(b.getInt64(uint64_t(begin)), b.getInt64(uint64_t(end)), step, emitBody);
+  }
+
+  // The same, of at least one iteration.
+  void emitLoop(Value *begin, Value *end, int64_t step, LoopBody emitBody) {
     BasicBlock *before = b.GetInsertBlock();
     auto *loop = BasicBlock::Create(module.getContext(), "loop", body);
     b.CreateBr(loop);
     b.SetInsertPoint(loop);
     PHINode *iv = b.CreatePHI(b.getInt64Ty(), 2);
-    iv->addIncoming(b.getInt64(uint64_t(begin)), before);
+    iv->addIncoming(begin, before);
     emitBody(iv);
     Value *next = b.CreateNSWAdd(iv, b.getInt64(uint64_t(step)));
     iv->addIncoming(next, b.GetInsertBlock());
     auto *after = BasicBlock::Create(module.getContext(), "after", body);
-    b.CreateCondBr(b.CreateICmpNE(next, b.getInt64(uint64_t(end))), loop, after);
+    b.CreateCondBr(b.CreateICmpNE(next, end), loop, after);
     b.SetInsertPoint(after);
+  }
+
+  // `count` steps of `variable` from `low`; of the shared loop only those of this call.
+  void emitSteps(int variable, int64_t low, int64_t count, int64_t step, LoopBody emitBody) {
+    if (variable != shared.variable) {
+      emitLoop(low, low + count * step, step, emitBody);
+      return;
+    }
+    Value *last = shared.last;
+    if (count < shared.steps)
+      last = b.CreateBinaryIntrinsic(Intrinsic::umin, last, b.getInt64(uint64_t(count)));
+    emitIf(b.CreateICmpULT(shared.first, last), [&] {
+      auto value = [&](Value *index) {
+        return b.CreateNSWAdd(b.CreateNSWMul(index, b.getInt64(uint64_t(step))), b.getInt64(uint64_t(low)));
+      };
+      emitLoop(value(shared.first), value(last), step, emitBody);
+    });
+  }
+
+  // The step after those, which is not full.
+  void emitRest(int variable, function_ref<void()> emitBody) {
+    if (variable == shared.variable)
+      emitIf(b.CreateICmpEQ(shared.last, b.getInt64(uint64_t(shared.steps))), emitBody);
+    else
+      emitBody();
   }
 
   void emitSerial(const GroupPlan &plan, ArrayRef<int> variables, Block &block,
@@ -151,7 +236,7 @@ private:
       return;
     }
     const Range &range = plan.ranges[variables[0]];
-    emitLoop(range.low, range.high + 1, 1, [&](Value *iv) {
+    emitSteps(variables[0], range.low, range.high - range.low + 1, 1, [&](Value *iv) {
       block.base[variables[0]] = iv;
       emitSerial(plan, variables.drop_front(), block, emitBody);
     });
@@ -166,7 +251,7 @@ private:
     block.laneVariable = variable;
     block.lanes = lanes;
     block.active.assign(unroll, lanes);
-    emitLoop(range.low, range.low + whole, width, [&](Value *iv) {
+    emitSteps(variable, range.low, extent / width, width, [&](Value *iv) {
       block.base[variable] = iv;
       emitBody();
     });
@@ -175,7 +260,7 @@ private:
       if (rest % lanes)
         block.active.push_back(unsigned(rest % lanes));
       block.base[variable] = b.getInt64(uint64_t(range.low + whole));
-      emitBody();
+      emitRest(variable, emitBody);
     }
   }
 
@@ -188,14 +273,14 @@ private:
     int64_t extent = range.high - range.low + 1, whole = extent / plan.tile * plan.tile;
     block.tileVariable = plan.tileVariable;
     block.tile = plan.tile;
-    emitLoop(range.low, range.low + whole, plan.tile, [&](Value *iv) {
+    emitSteps(plan.tileVariable, range.low, extent / plan.tile, plan.tile, [&](Value *iv) {
       block.base[plan.tileVariable] = iv;
       emitBody();
     });
     if (whole < extent) {
       block.tile = unsigned(extent - whole);
       block.base[plan.tileVariable] = b.getInt64(uint64_t(range.low + whole));
-      emitBody();
+      emitRest(plan.tileVariable, emitBody);
     }
   }
 
@@ -219,14 +304,21 @@ private:
     // A loop that was merged into another one stays at its only value.
     for (size_t v = 0; v < plan.ranges.size(); ++v)
       block.base[v] = b.getInt64(uint64_t(plan.ranges[v].low));
-    emitSerial(plan, plan.serial, block, [&] {
-      if (plan.laneVariable < 0) {
-        emitStages(plan, block);
-        return;
-      }
-      emitStrips(plan, plan.laneVariable, plan.lanes, plan.unroll, block,
-                 [&] { emitTiles(plan, block, [&] { emitStages(plan, block); }); });
-    });
+    shareLoop(plan);
+    auto emitNest = [&] {
+      emitSerial(plan, plan.serial, block, [&] {
+        if (plan.laneVariable < 0) {
+          emitStages(plan, block);
+          return;
+        }
+        emitStrips(plan, plan.laneVariable, plan.lanes, plan.unroll, block,
+                   [&] { emitTiles(plan, block, [&] { emitStages(plan, block); }); });
+      });
+    };
+    if (rows > 0 && shared.variable < 0)
+      emitIf(b.CreateICmpULT(shared.first, shared.last), emitNest);
+    else
+      emitNest();
   }
 
   void allocateRows(const GroupPlan &plan) {
@@ -404,8 +496,8 @@ private:
 } // namespace
 
 Expected<EmittedKernel> emitKernel(Module &module, StringRef symbol, const KernelGraph &graph,
-                                   const TargetInfo &target) {
-  return KernelEmitter(module, symbol, graph, target).run();
+                                   const TargetInfo &target, double leastDividedWork) {
+  return KernelEmitter(module, symbol, graph, target, leastDividedWork).run();
 }
 
 } // namespace ampc::codegen

@@ -10,10 +10,12 @@ namespace ampc::codegen {
 
 struct EmittedKernel {
   uint64_t workspaceBytes = 0;
+  int64_t rows = 0; // 0: not divisible
 };
 
 /// Adds `symbol` to `module` with the signature that compile_kernels.h describes.
 llvm::Expected<EmittedKernel> emitKernel(llvm::Module &module, llvm::StringRef symbol,
-                                         const KernelGraph &graph, const TargetInfo &target);
+                                         const KernelGraph &graph, const TargetInfo &target,
+                                         double leastDividedWork);
 
 } // namespace ampc::codegen

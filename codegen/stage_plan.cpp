@@ -3,12 +3,68 @@
 #include "codegen/choose_lanes.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace ampc::codegen {
 
 bool StagePlan::hasReductions() const {
   return llvm::any_of(outputs, [](const StageOutput &output) { return output.reduction != Reduction::None; });
+}
+
+RowLoop GroupPlan::rowLoop() const {
+  constexpr int64_t enoughSteps = 32;
+  std::vector<RowLoop> loops;
+  for (int variable : serial)
+    loops.push_back({variable, extent(variable)});
+  auto addStrips = [&](int variable, int64_t width) {
+    if (variable >= 0)
+      loops.push_back({variable, (extent(variable) + width - 1) / width});
+  };
+  addStrips(laneVariable, int64_t(lanes) * unroll);
+  addStrips(tileVariable, tile);
+  RowLoop best;
+  for (const RowLoop &loop : loops) {
+    if (loop.steps > best.steps)
+      best = loop;
+    if (best.steps >= enoughSteps)
+      break;
+  }
+  return best;
+}
+
+double GroupPlan::work() const {
+  double outside = 1, sum = 0;
+  for (int variable : serial)
+    outside *= double(extent(variable));
+  for (int variable : {laneVariable, tileVariable})
+    if (variable >= 0)
+      outside *= double(extent(variable));
+  for (const StagePlan &stage : stages) {
+    double points = outside * double(stage.program.nodes.size());
+    for (const std::vector<int> *list : {&stage.parallel, &stage.reduced})
+      for (int variable : *list)
+        points *= double(extent(variable));
+    sum += points;
+  }
+  return sum;
+}
+
+bool areIndependent(llvm::ArrayRef<std::vector<GroupPlan>> groups) {
+  std::map<int, size_t> writer; // tensor -> group
+  for (size_t g = 0; g < groups.size(); ++g)
+    for (const GroupPlan &plan : groups[g])
+      for (const StagePlan &stage : plan.stages)
+        for (const StageOutput &output : stage.outputs)
+          writer.emplace(output.tensor, g);
+  for (size_t g = 0; g < groups.size(); ++g)
+    for (const GroupPlan &plan : groups[g])
+      for (const StagePlan &stage : plan.stages)
+        for (const PointNode &node : stage.program.nodes)
+          if (node.kind == PointNode::Kind::Load)
+            if (auto at = writer.find(node.buffer); at != writer.end() && at->second != g)
+              return false;
+  return true;
 }
 
 namespace {

@@ -27,6 +27,12 @@ struct StagePlan {
   bool hasReductions() const;
 };
 
+/// How the iterations of a region may be shared: one of its outer loops, whose steps are independent of each other.
+struct RowLoop {
+  int variable = -1; // -1: the region has no outer loop worth it
+  int64_t steps = 1; // iterations, strips or tiles, also the last one that is not full
+};
+
 /// Outer loops: each variable of `serial`, then strips of lanes * unroll elements of `laneVariable`, then
 /// strips of `tile` iterations of `tileVariable`.
 struct GroupPlan {
@@ -35,7 +41,17 @@ struct GroupPlan {
   std::vector<StagePlan> stages;
   int laneVariable = -1, tileVariable = -1;
   unsigned lanes = 1, unroll = 1, tile = 1;
+
+  int64_t extent(int variable) const { return ranges[variable].high - ranges[variable].low + 1; }
+  /// The outermost loop with enough steps for the cores of a device, else the one with the most.
+  RowLoop rowLoop() const;
+  /// Nodes evaluated at all loop points.
+  double work() const;
 };
+
+/// May the iterations of outer loops run in any order, over all of `plans` together? Not if one group reads what
+/// another one writes.
+bool areIndependent(llvm::ArrayRef<std::vector<GroupPlan>> groups);
 
 /// Plans the whole group; the regions together cover its loops, each point once.
 std::vector<GroupPlan> planGroup(const KernelGraph &graph, const Schedule &schedule, const Group &group,

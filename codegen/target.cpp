@@ -30,6 +30,9 @@ static constexpr const char *relevantFeatures[] = {
     "avx512vl",    "avx512cd",   "avx512bf16",   "avx512vbmi",   "avx512vnni",   "avx512fp16",
     "avx512vbmi2", "avx512ifma", "avxvnniint8",  "avxvnniint16", "avx512bitalg", "avx512vpopcntdq"};
 
+// What LLVM calls a host that it does not know; its features are known even so.
+static constexpr const char *unknownHost = "generic";
+
 // Left out of all code: the loader cannot tell whether a processor has them.
 static constexpr const char *avoidedFeatures = "-avx10.2,-egpr,-push2pop2,-ppx,-ndd,-ccmp,-nf,-cf,-zu";
 
@@ -79,7 +82,8 @@ Expected<TargetInfo> resolveTarget(const TargetOptions &options) {
       list.push_back((feature.second ? "+" : "-") + feature.first().str());
     std::sort(list.begin(), list.end());
     info.features = join(list, ",") + ",";
-  } else if (std::vector<std::string> names = targetCpuNames(); !is_contained(names, info.cpu)) {
+  } else if (std::vector<std::string> names = targetCpuNames();
+             info.cpu != unknownHost && !is_contained(names, info.cpu)) {
     return makeError(
         ErrorCode::Usage, "unknown processor '" + info.cpu + "'", {},
         "use one of x86-64-v3, x86-64-v4 or a processor name as `clang --print-supported-cpus` lists");

@@ -419,7 +419,7 @@ static void placeWorkspaces(plan::Plan &plan) {
     for (plan::Step &step : program.steps) {
       if (step.kind != plan::StepKind::Launch)
         continue;
-      uint64_t size = plan.kernels[step.kernel].workspaceBytes;
+      uint64_t size = *plan::launchWorkspaceBytes(plan.kernels[step.kernel], plan.threadsPerDevice);
       if (size == 0)
         continue;
       step.workspace = {plan::Space::Activation, 0, program.activationBytes, size};
@@ -482,6 +482,7 @@ llvm::Expected<std::optional<Compiler::Candidate>> Compiler::fit() {
       if (llvm::Error error = generate(**chosen))
         return error;
     uint64_t peak = peakBytes(plan);
+    plan.threadsPerDevice = uint32_t(options.threadsPerDevice);
     placeWorkspaces(plan);
     uint64_t workspaceBytes = peakBytes(plan) - peak;
     if (peak + workspaceBytes <= limitBytes)
@@ -500,7 +501,6 @@ CompiledModel Compiler::finish(Candidate best) {
   plan.producer = "ampc " AMPC_VERSION_TEXT;
   plan.deviceKind = options.cluster.devices.front().kind;
   plan.memoryLimitBytes = options.memoryLimitBytes;
-  plan.threadsPerDevice = uint32_t(options.threadsPerDevice);
   plan.predictedStepSeconds = best.seconds;
   // Bound and gap are those of the sharding search, whose model adds up what the simulation overlaps.
   const Decision &decision = best.decision;

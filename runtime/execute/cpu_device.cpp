@@ -165,7 +165,8 @@ private:
     }
     team->run([&](uint32_t thread) {
       const int64_t begin = rows * thread / step.threads, end = rows * (thread + 1) / step.threads;
-      if (begin < end)
+      // Only some of the team where there are fewer rows than threads.
+      if (thread < step.threads)
         step.generated(buffers, step.indexArgs.data(), workspace + thread * step.workspaceStrideBytes, begin,
                        end);
     });
@@ -249,12 +250,9 @@ private:
       ready.generated = kernels ? kernels->find(kernel.symbol) : nullptr;
       if (!ready.generated)
         return fail(source, step, ErrorCode::Invalid, "the plan's kernels have no symbol " + kernel.symbol);
-      // Several threads need a workspace each; where the plan gives only one, the kernel runs on one thread.
-      const uint64_t stride = (kernel.workspaceBytes + 63) / 64 * 64;
-      if (kernel.rows > 1 && step.workspace.sizeBytes >= stride * plan.threadsPerDevice) {
-        ready.threads = uint32_t(std::min<int64_t>(kernel.rows, plan.threadsPerDevice));
-        ready.workspaceStrideBytes = stride;
-      }
+      // That the workspace holds one for each was checked with the plan.
+      ready.threads = plan::numSharers(kernel, plan.threadsPerDevice);
+      ready.workspaceStrideBytes = plan::workspaceStrideBytes(kernel);
       return {};
     }
     case plan::KernelKind::Builtin: {

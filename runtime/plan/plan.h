@@ -9,6 +9,7 @@
 #include "runtime/plan/data_type.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -114,7 +115,8 @@ enum class KernelKind : uint8_t {
 /// A kernel is a pure function of its buffers (operands, then results), index arguments, workspace and outer rows:
 ///   extern "C" void symbol(void *const *buffers, const int64_t *indexArgs, void *workspace, int64_t rowBegin,
 ///                          int64_t rowEnd);
-/// `rows` = 0: not divisible, called once with (0, 0).
+/// `rows` = 0: not divisible, called once with (0, 0). Else threads of the device share the rows: each calls the kernel
+/// for its part of [0, rows), with a workspace of its own; no result element depends on how rows are shared.
 struct KernelOperand {
   DataType type = DataType::F32;
   std::vector<int64_t> shape;
@@ -126,9 +128,15 @@ struct Kernel {
   std::vector<std::pair<std::string, std::vector<int64_t>>> integers; // Library, Builtin: attributes by name
   std::vector<std::pair<std::string, std::vector<double>>> reals;
   std::vector<std::pair<std::string, std::string>> strings;
-  uint64_t workspaceBytes = 0;
+  uint64_t workspaceBytes = 0; // of one call
   int64_t rows = 0;
 };
+/// How many threads of a device share the kernel.
+uint32_t numSharers(const Kernel &kernel, uint32_t threadsPerDevice);
+/// Workspaces of several threads begin at multiples of this in the launch's workspace.
+uint64_t workspaceStrideBytes(const Kernel &kernel);
+/// What a launch needs for all of them; nothing if no memory is that large.
+std::optional<uint64_t> launchWorkspaceBytes(const Kernel &kernel, uint32_t threadsPerDevice);
 
 enum class ProgramRole : uint8_t { Init = 1, Forward = 2 };
 

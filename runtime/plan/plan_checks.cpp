@@ -9,6 +9,7 @@ namespace ampc::plan {
 
 namespace {
 constexpr size_t maxRanks = 65536, maxSlots = 4096, maxThreads = 4096, maxDimensions = 64;
+constexpr int64_t maxRows = int64_t(1) << 48;
 
 Error invalid(std::string message, std::vector<std::pair<std::string, std::string>> fields = {}) {
   return {ErrorCode::Invalid, "the plan is inconsistent: " + std::move(message), std::move(fields)};
@@ -81,8 +82,8 @@ Status checkStages(const Plan &plan) {
 Status checkKernel(const Kernel &kernel) {
   if (kernel.symbol.empty() || kernel.symbol.find('\0') != std::string::npos)
     return invalid("a kernel has no symbol");
-  if (kernel.rows < 0)
-    return invalid("kernel " + kernel.symbol + " has a negative number of rows");
+  if (kernel.rows < 0 || kernel.rows > maxRows)
+    return invalid("kernel " + kernel.symbol + " has an impossible number of rows");
   for (auto *operands : {&kernel.operands, &kernel.results})
     for (const KernelOperand &operand : *operands)
       if (Status error = checkShape(operand.shape, operand.type, "an operand of kernel " + kernel.symbol))
@@ -189,7 +190,8 @@ struct StepCheck {
     for (size_t i = 0; i < step.writes.size(); ++i)
       if (!isAligned(step.writes[i], kernel.results[i].type))
         return fail("a buffer is not aligned for its kernel's result");
-    if (kernel.kind == KernelKind::Generated && step.workspace.sizeBytes < kernel.workspaceBytes)
+    std::optional<uint64_t> workspaceBytes = launchWorkspaceBytes(kernel, plan.threadsPerDevice);
+    if (kernel.kind == KernelKind::Generated && (!workspaceBytes || step.workspace.sizeBytes < *workspaceBytes))
       return fail("the workspace is smaller than its kernel needs");
     // Generated code is compiled for buffers that share nothing, and library kernels that add an operand in place do
     // not list it as an operand. Operands may share, as nobody writes to them.

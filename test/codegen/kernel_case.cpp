@@ -147,11 +147,12 @@ void checkKernel(const std::string &text, const InputSpec &spec, double toleranc
   llvm::Expected<std::vector<HostTensor>> expected = evaluateKernel(*module, inputs);
   ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
 
-  llvm::Expected<KernelLibrary> library = compileKernels(KernelRequest{"k", text}, options, 1);
+  // Also as a kernel that is divided however small it is.
+  llvm::Expected<KernelLibrary> library = compileKernels({{"k", text, 1e300}, {"divided", text, 0}}, options, 1);
   ASSERT_TRUE(bool(library)) << llvm::toString(library.takeError());
   LoadedLibrary loaded(library->sharedObject);
-  KernelFunction *kernel = loaded.find("k");
-  ASSERT_TRUE(kernel) << loaded.error;
+  KernelFunction *kernel = loaded.find("k"), *divided = loaded.find("divided");
+  ASSERT_TRUE(kernel && divided) << loaded.error;
 
   // Bytes around every result show a store outside it.
   constexpr size_t guard = 64;
@@ -167,9 +168,26 @@ void checkKernel(const std::string &text, const InputSpec &spec, double toleranc
     results.emplace_back(result.bytes.size() + 2 * guard, char(0x5a));
     buffers.push_back(results.back().data() + guard);
   }
-  std::vector<char> workspace(library->kernels[0].workspaceBytes + 64);
-  void *aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(workspace.data()) + 63) / 64 * 64);
-  kernel(buffers.data(), nullptr, aligned, 0, 0);
+  auto call = [&](size_t which, int64_t begin, int64_t end) {
+    std::vector<char> workspace(library->kernels[which].workspaceBytes + 64, char(0x5a));
+    void *aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(workspace.data()) + 63) / 64 * 64);
+    (which == 0 ? kernel : divided)(buffers.data(), nullptr, aligned, begin, end);
+  };
+  ASSERT_EQ(library->kernels[0].rows, 0);
+  call(0, 0, 0);
+  std::vector<std::vector<char>> whole = results;
+  const int64_t rows = library->kernels[1].rows;
+  for (int64_t parts : {int64_t(1), int64_t(3), rows}) {
+    for (std::vector<char> &result : results)
+      std::fill(result.begin(), result.end(), char(0x5a));
+    if (rows == 0)
+      call(1, 0, 0);
+    for (int64_t part = rows == 0 ? 0 : parts; part-- > 0;)
+      if (int64_t begin = rows * part / parts, end = rows * (part + 1) / parts; begin < end)
+        call(1, begin, end);
+    for (size_t r = 0; r < results.size(); ++r)
+      ASSERT_TRUE(results[r] == whole[r]) << "result " << r << " in " << parts << " parts of " << rows << " rows";
+  }
 
   for (size_t r = 0; r < results.size(); ++r) {
     HostTensor actual((*expected)[r].type);

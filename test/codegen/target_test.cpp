@@ -37,6 +37,7 @@ TEST(Target, FeaturesDescribeTheSameTargetAgain) {
   // A virtual machine that hides half of what its processor has.
   std::vector<std::string> hidden = featuresOf({"x86-64-v3", {}});
   EXPECT_EQ(featuresOf({"sapphirerapids", hidden}), hidden);
+  EXPECT_EQ(featuresOf({"generic", hidden}), hidden); // a host that LLVM does not know
 }
 
 } // namespace

@@ -103,6 +103,19 @@ TEST(PlanChecks, Faults) {
        }},
       {"source and target of a copy overlap",
        [](Plan &p) { p.programs[1].steps[8].reads[0] = p.programs[1].steps[8].writes[0]; }},
+      {"smaller than its kernel",
+       [](Plan &p) { // each of the threads that share the kernel needs a part of its own
+         p.threadsPerDevice = 3;
+         p.kernels[0].workspaceBytes = 20;
+         p.programs[1].activationBytes += 2 * 64 + 19;
+         p.programs[1].steps[1].workspace = {Space::Activation, 0, 7 * 64, 2 * 64 + 19};
+         p.programs[1].slotStrideBytes += 3 * 64;
+         for (plan::RankTable &rank : p.ranks)
+           rank.activationBytes += 6 * 64;
+       }},
+      {"smaller than its kernel", [](Plan &p) { p.kernels[0].workspaceBytes = UINT64_MAX; }},
+      {"number of rows", [](Plan &p) { p.kernels[0].rows = -1; }},
+      {"number of rows", [](Plan &p) { p.kernels[0].rows = INT64_MAX; }},
       {"index argument", [](Plan &p) { p.ranks[1].indexValues.clear(); }},
       {"table", [](Plan &p) { p.programs[1].steps[0].copyTable = 3; }},
       {"leaves its buffers", [](Plan &p) { p.ranks[1].copies[0][0].sourceOffset = 6; }},

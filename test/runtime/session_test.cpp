@@ -494,6 +494,41 @@ TEST(Session, SeveralThreadsPerDevice) {
   }
 }
 
+TEST(Session, ThreadsThatShareAKernelHaveWorkspacesOfTheirOwn) {
+  plan::Plan plan = samplePlan();
+  plan.threadsPerDevice = 3;
+  plan.kernels[0].workspaceBytes = 4;
+  plan::Program &forward = plan.programs[1];
+  for (plan::Step &step : forward.steps)
+    if (step.kind == plan::StepKind::Launch)
+      step.workspace = {plan::Space::Activation, 0, forward.activationBytes, 2 * 64 + 4};
+  forward.activationBytes += 3 * 64;
+  forward.slotStrideBytes = forward.activationBytes;
+  for (plan::RankTable &rank : plan.ranks)
+    rank.activationBytes = 2 * forward.slotStrideBytes;
+  // What stands in the workspace is read again when every other thread has written its own.
+  Opened opened = openPlan(plan, {}, compileKernels(R"(
+#include <stdint.h>
+#include <unistd.h>
+void ampc_add(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
+  const float *x = b[0], *y = b[1]; float *z = b[2]; volatile float *sum = w; (void)i;
+  for (int64_t r = begin; r < end; ++r) { *sum = x[r] + y[r]; usleep(2000); z[r] = *sum; }
+}
+void ampc_double(void *const *b, const int64_t *i, void *w, int64_t begin, int64_t end) {
+  const float *x = b[0]; float *z = b[1]; (void)w; (void)begin; (void)end;
+  for (int64_t r = 0; r < 5; ++r) z[r] = x[r] * (float)i[0];
+}
+)"));
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  for (int round = 0; round < 5; ++round) {
+    Numbers numbers{float(round)};
+    std::shared_ptr<Request> request;
+    ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
+    ASSERT_TRUE(opened.session->wait(*request, 60));
+    numbers.expectRight();
+  }
+}
+
 TEST(Session, TwoSessionsSideBySide) {
   Opened a = openPlan(samplePlan()), b = openPlan(samplePlan(), {}, slowKernels());
   ASSERT_FALSE(a.error);
