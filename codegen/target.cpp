@@ -51,9 +51,10 @@ static Expected<const Target *> lookupTarget() {
   return target;
 }
 
-std::string hostCpuName() { return sys::getHostCPUName().str(); }
+static std::string hostCpuName() { return sys::getHostCPUName().str(); }
 
-std::vector<std::string> targetCpuNames() {
+// Names that --target-cpu accepts.
+static std::vector<std::string> targetCpuNames() {
   SmallVector<StringRef> names;
   X86::fillValidCPUArchList(names, /*Only64Bit=*/true);
   std::vector<std::string> result;

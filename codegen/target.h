@@ -28,11 +28,8 @@ llvm::Expected<TargetInfo> resolveTarget(const TargetOptions &options);
 /// Each thread needs its own.
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const TargetInfo &target);
 
-std::string hostCpuName();
 /// Feature names, sorted, in LLVM's spelling ("avx2", "avx512f"): what the code for `target` requires of a
 /// processor. Only those that a kernel can depend on; a loader compares them with those of its processor.
 std::vector<std::string> requiredFeatures(const TargetInfo &target);
-/// Names that --target-cpu accepts.
-std::vector<std::string> targetCpuNames();
 
 } // namespace ampc

@@ -6,7 +6,7 @@ using namespace mlir;
 
 namespace ampc {
 
-llvm::Error chooseKernels(ModuleOp module) {
+llvm::Error chooseKernels(ModuleOp module, uint32_t threads) {
   Builder builder(module.getContext());
   module.walk([&](Operation *kernel) {
     if (kernel->getName().getStringRef() != "ampc.kernel")
@@ -16,7 +16,7 @@ llvm::Error chooseKernels(ModuleOp module) {
     std::string executor = "generated";
     if (row->opClass == OpClass::Builtin)
       executor = "builtin:" + row->builtin;
-    else if (std::optional<LibraryCall> call = libraryCallOf(kernel))
+    else if (std::optional<LibraryCall> call = libraryCallOf(kernel, threads))
       executor = "library:" + call->kernel.symbol;
     kernel->setAttr("executor", builder.getStringAttr(executor));
   });

@@ -149,7 +149,7 @@ void LayoutChooser::addModes(Operation *op, bool readsLast, bool writesLast, std
     mode.orders[1] = {}; // packed at load whatever its order
     if (readsLast == writesLast) {
       setOrders(op, mode.orders);
-      bool isLibrary = libraryCallOf(op).has_value();
+      bool isLibrary = libraryCallOf(op, device.threads).has_value();
       op->removeAttr("orders");
       if (isLibrary) {
         mode.seconds = libraryConvolutionSeconds(op, readsLast, device);

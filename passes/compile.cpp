@@ -187,7 +187,7 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
   // For speed: convolutions want channels last, and every change of layout is a pass over memory.
   if (llvm::Error error = chooseLayouts(*module, options.cluster.devices[0]))
     return error;
-  if (llvm::Error error = chooseKernels(*module))
+  if (llvm::Error error = chooseKernels(*module, uint32_t(options.threadsPerDevice)))
     return error;
   if (llvm::Error error = reached(*module, "kernelized", dump))
     return error;
@@ -212,11 +212,14 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
   Candidate candidate;
   candidate.decision = decision;
   model.weights.weights.resize(numModelWeights);
-  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, model.weights, entry);
+  ScheduleOptions scheduling;
+  scheduling.threads = uint32_t(options.threadsPerDevice);
+  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, model.weights, entry, scheduling);
   if (scheduled && decision.grids.size() > 1 && peakBytes(scheduled->plan) > memoryLimitBytes()) {
     // Slower, but what is sent need not be kept.
     model.weights.weights.resize(numModelWeights);
-    scheduled = schedule(*module, model.weights, std::move(entry), {.keepsSent = false});
+    scheduling.keepsSent = false;
+    scheduled = schedule(*module, model.weights, std::move(entry), scheduling);
   }
   if (!scheduled)
     return scheduled.takeError();

@@ -63,7 +63,8 @@ namespace {
 
 class CallBuilder {
 public:
-  explicit CallBuilder(Operation *kernel) : kernel(kernel), body(kernel->getRegion(0).front()) {}
+  CallBuilder(Operation *kernel, uint32_t threads)
+      : kernel(kernel), body(kernel->getRegion(0).front()), threads(threads) {}
   std::optional<LibraryCall> build();
 
 private:
@@ -89,6 +90,7 @@ private:
 
   Operation *kernel;
   Block &body;
+  uint32_t threads;
   LibraryCall call;
   Shape resultShape;
   Order order; // of the result and what is combined with it, in memory
@@ -209,13 +211,13 @@ std::optional<LibraryCall> CallBuilder::build() {
   if (!known || !epilogue(product))
     return std::nullopt;
   LibraryKernelFacts facts;
-  if (libraryKernelFacts(call.kernel, facts) || facts.isReference)
+  if (libraryKernelFacts(call.kernel, threads, facts) || facts.isReference)
     return std::nullopt;
   call.kernel.workspaceBytes = facts.workspaceBytes;
   return std::move(call);
 }
 
-std::optional<InPlaceSum> inPlaceSumOf(const plan::Kernel &kernel) {
+std::optional<InPlaceSum> inPlaceSumOf(const plan::Kernel &kernel, uint32_t threads) {
   auto names = llvm::find_if(kernel.strings, [](const auto &entry) { return entry.first == "post_ops"; });
   if (names == kernel.strings.end())
     return std::nullopt;
@@ -233,7 +235,7 @@ std::optional<InPlaceSum> inPlaceSumOf(const plan::Kernel &kernel) {
       result.kernel.operands.erase(result.kernel.operands.begin() + int64_t(operand));
       result.kernel.strings[size_t(names - kernel.strings.begin())].second = llvm::join(entries, ",");
       LibraryKernelFacts facts;
-      if (libraryKernelFacts(result.kernel, facts) || facts.isReference)
+      if (libraryKernelFacts(result.kernel, threads, facts) || facts.isReference)
         return std::nullopt;
       result.kernel.workspaceBytes = facts.workspaceBytes;
       return result;
@@ -243,6 +245,8 @@ std::optional<InPlaceSum> inPlaceSumOf(const plan::Kernel &kernel) {
   return std::nullopt;
 }
 
-std::optional<LibraryCall> libraryCallOf(Operation *kernel) { return CallBuilder(kernel).build(); }
+std::optional<LibraryCall> libraryCallOf(Operation *kernel, uint32_t threads) {
+  return CallBuilder(kernel, threads).build();
+}
 
 } // namespace ampc

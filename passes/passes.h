@@ -32,7 +32,7 @@ llvm::Error fuse(mlir::ModuleOp module);
 llvm::Error chooseLayouts(mlir::ModuleOp module, const cost::Device &device);
 
 /// -> kernelized: says for every kernel who executes it: generated code, a library, the runtime itself.
-llvm::Error chooseKernels(mlir::ModuleOp module);
+llvm::Error chooseKernels(mlir::ModuleOp module, uint32_t threads);
 
 /// Verifies the border after `stage` ("imported", "normal"...).
 llvm::Error verifyStage(mlir::ModuleOp module, llvm::StringRef stage);

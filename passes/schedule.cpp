@@ -299,7 +299,7 @@ int ClassScheduler::pack(plan::Kernel &kernel, Operation *op, int weights) {
   plan::Kernel packed = kernel;
   packed.integers.push_back({"packed", {1}});
   LibraryKernelFacts facts;
-  if (libraryKernelFacts(packed, facts) || facts.packedBytes == 0 || facts.isReference)
+  if (libraryKernelFacts(packed, options.threads, facts) || facts.packedBytes == 0 || facts.isReference)
     return weights;
   packed.integers.push_back({"packed_bytes", {int64_t(facts.packedBytes)}});
   packed.workspaceBytes = facts.workspaceBytes;
@@ -339,7 +339,7 @@ int ClassScheduler::pack(plan::Kernel &kernel, Operation *op, int weights) {
 }
 
 void ClassScheduler::libraryKernel(Operation *op) {
-  LibraryCall call = *libraryCallOf(op);
+  LibraryCall call = *libraryCallOf(op, options.threads);
   plan::Step step = launchOf(op);
   std::vector<int> reads;
   for (unsigned operand : call.operandOrder) {
@@ -437,7 +437,7 @@ void ClassScheduler::chooseInPlace() {
         buffer = placeOf[buffer];
     if (!pending.libraryKernel)
       continue;
-    std::optional<InPlaceSum> sum = pending.atLoad ? std::nullopt : inPlaceSumOf(*pending.libraryKernel);
+    std::optional<InPlaceSum> sum = pending.atLoad ? std::nullopt : inPlaceSumOf(*pending.libraryKernel, options.threads);
     int target = sum ? pending.reads[sum->operand] : -1, result = pending.writes[0];
     if (sum && buffers[target].needsPlace && !buffers[target].atLoad && lastRead[target] == k && writers[target] > 0 &&
         buffers[target].buffer.sizeBytes == buffers[result].buffer.sizeBytes &&

@@ -19,6 +19,7 @@ struct ScheduleOptions {
   /// Values for other stages stay in their buffers until the request has ended, so that a stage need not wait for those
   /// that read them (Send); else it meets them (Exchange), and the buffers are free again.
   bool keepsSent = true;
+  uint32_t threads = 1; // of a device
 };
 
 /// `weights` gains an entry for every literal of the module.

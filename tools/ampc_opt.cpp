@@ -29,11 +29,13 @@ llvm::Error chooseLayoutsOnPreset(mlir::ModuleOp module) {
   return chooseLayouts(module, cost::presetCluster("cpux1", error)->devices[0]);
 }
 
+llvm::Error chooseKernelsOfOneThread(mlir::ModuleOp module) { return chooseKernels(module, 1); }
+
 const std::map<std::string, Pass> &passes() {
   static const std::map<std::string, Pass> table = {
       {"--ampc-normalize", normalize},      {"--ampc-insert-reshards", insertReshards},
       {"--ampc-split-stages", splitStages}, {"--ampc-partition", partition},
-      {"--ampc-fuse", fuse},                {"--ampc-choose-kernels", chooseKernels},
+      {"--ampc-fuse", fuse},                {"--ampc-choose-kernels", chooseKernelsOfOneThread},
       {"--ampc-choose-layouts", chooseLayoutsOnPreset}};
   return table;
 }

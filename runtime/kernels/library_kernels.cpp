@@ -37,7 +37,7 @@ plan::Status draftKernel(const plan::Kernel &kernel, uint32_t threads, OneDnnKer
 }
 } // namespace
 
-plan::Status libraryKernelFacts(const plan::Kernel &kernel, LibraryKernelFacts &facts, uint32_t threads) {
+plan::Status libraryKernelFacts(const plan::Kernel &kernel, uint32_t threads, LibraryKernelFacts &facts) {
   OneDnnKernelDraft draft;
   if (plan::Status error = draftKernel(kernel, threads, draft))
     return error;

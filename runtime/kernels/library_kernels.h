@@ -66,7 +66,7 @@ struct LibraryKernelFacts {
 
 /// Facts about a kernel as the library of this machine would execute it with `threads` threads per device; an
 /// error when the library or its parameters do not allow it. Thread safe. Takes 0.1 to 3 ms.
-plan::Status libraryKernelFacts(const plan::Kernel &kernel, LibraryKernelFacts &facts, uint32_t threads = 1);
+plan::Status libraryKernelFacts(const plan::Kernel &kernel, uint32_t threads, LibraryKernelFacts &facts);
 
 /// One kernel prepared for one device thread. Not thread safe: every rank makes its own.
 class LibraryKernel {

@@ -76,7 +76,7 @@ void measure(const Case &c, const std::string &layout, const std::string &postOp
   plan::Kernel kernel = kernelOf(c, layout, postOps);
   LibraryKernelFacts facts;
   std::unique_ptr<LibraryKernel> prepared;
-  plan::Status error = libraryKernelFacts(kernel, facts);
+  plan::Status error = libraryKernelFacts(kernel, 1, facts);
   kernel.integers.push_back({"packed_bytes", {int64_t(facts.packedBytes)}});
   if (!error)
     error = createLibraryKernel(kernel, 1, prepared);

@@ -193,6 +193,31 @@ TEST(Fused, SpecialValues) {
                                  x + "\nreturn %r : " + x));
 }
 
+TEST(Fused, RowsAreThoseOfAnOuterLoop) {
+  auto rowsOf = [](const std::string &text) -> int64_t {
+    llvm::Expected<KernelLibrary> library = compileKernels(KernelRequest{"k", text}, {}, 1);
+    if (library)
+      return library->kernels[0].rows;
+    ADD_FAILURE() << llvm::toString(library.takeError());
+    return -1;
+  };
+  EXPECT_EQ(rowsOf(softmax("384", "1024", "", 1)), 384);
+  std::string full = f32("512x512"), one = f32("1x1");
+  std::string all = "%s = ampc.reduce_sum %x {name = \"s\", axes = array<i64: 0, 1>, keepdims = 1 : i64} : (" + full +
+                    ") -> " + one + "\n";
+  auto unary = [&](const std::string &row, const std::string &of) {
+    return "%r = ampc." + row + " " + of + " {name = \"r\"} : (" + full + ") -> " + full + "\nreturn %r : " + full;
+  };
+  EXPECT_GT(rowsOf(kernelText("%x: " + full, full, unary("tanh", "%x"))), 8);
+  // Too small to be worth it; one result; results that need all rows of what was computed before.
+  EXPECT_EQ(rowsOf(softmax("8", "16", "", 1)), 0);
+  EXPECT_EQ(rowsOf(kernelText("%x: " + full, one, all + "return %s : " + one)), 0);
+  EXPECT_EQ(rowsOf(kernelText("%x: " + full, full,
+                              all + "%d = ampc.div %x, %s {name = \"d\"} : (" + full + ", " + one + ") -> " + full +
+                                  "\nreturn %d : " + full)),
+            0);
+}
+
 TEST(Fused, SameBytesWhateverTheJobs) {
   std::vector<KernelRequest> requests;
   for (int k = 0; k < 6; ++k)

@@ -1,6 +1,8 @@
-// A product that adds an operand of its result's size works in that operand's buffer, if nothing reads it afterwards.
+// Products in the step list: one that adds an operand of its result's size works in that operand's buffer, if nothing
+// reads it afterwards; all reserve the scratch memory of the library.
 #include "passes/attributes.h"
 #include "passes/schedule.h"
+#include "runtime/kernels/library_kernels.h"
 
 #include "mlir/Parser/Parser.h"
 
@@ -37,7 +39,7 @@ struct Product {
   plan::Buffer addend;
 };
 
-Product productOf(const std::string &text) {
+Product productOf(const std::string &text, uint32_t threads = 1) {
   mlir::MLIRContext context;
   loadDialects(context);
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
@@ -53,7 +55,7 @@ Product productOf(const std::string &text) {
   reference.type = {DataType::F32, {64, 64}};
   reference.sizeBytes = 64 * 64 * 4;
   weights.weights.push_back(reference);
-  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, weights, {});
+  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, weights, {}, {.threads = threads});
   if (!scheduled) {
     ADD_FAILURE() << llvm::toString(scheduled.takeError());
     return product;
@@ -96,6 +98,18 @@ TEST(InPlaceSum, LeavesAnAddendThatIsMultipliedToo) {
   Product product = productOf(moduleText("%e", ""));
   EXPECT_EQ(postOps(product.kernel), "add");
   EXPECT_NE(product.step.writes[0], product.addend);
+}
+
+TEST(LibraryKernels, ReserveScratchMemoryForAllThreadsOfADevice) {
+  uint64_t fewer = 0;
+  for (uint32_t threads : {1, 4}) {
+    plan::Kernel kernel = productOf(moduleText("%x", ""), threads).kernel;
+    std::unique_ptr<LibraryKernel> prepared;
+    ASSERT_FALSE(createLibraryKernel(kernel, threads, prepared));
+    EXPECT_EQ(kernel.workspaceBytes, prepared->workspaceBytes());
+    EXPECT_GT(kernel.workspaceBytes, fewer);
+    fewer = kernel.workspaceBytes;
+  }
 }
 
 } // namespace

@@ -310,7 +310,7 @@ TEST(LibraryKernels, Facts) {
   geometry.c = geometry.o = 64;
   geometry.dilations = {1, 1};
   LibraryKernelFacts facts;
-  auto error = libraryKernelFacts(geometry.kernel(), facts);
+  auto error = libraryKernelFacts(geometry.kernel(), 1, facts);
   ASSERT_FALSE(error) << error->message;
   EXPECT_FALSE(facts.isReference) << facts.implementation;
   EXPECT_FALSE(facts.implementation.empty());
