@@ -79,7 +79,7 @@ struct Product {
 
 uint64_t packedBytes(const Kernel &kernel) {
   LibraryKernelFacts facts;
-  return libraryKernelFacts(kernel, facts) ? 0 : facts.packedBytes;
+  return libraryKernelFacts(kernel, 1, facts) ? 0 : facts.packedBytes;
 }
 
 TEST(LibraryKernels, Products) {

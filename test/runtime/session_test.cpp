@@ -194,7 +194,7 @@ TEST(Session, ScratchMemoryBeyondThePlan) {
   kernel.integers = {
       {"strides", {1, 1}}, {"dilations", {1, 1}}, {"pads_begin", {0, 0}}, {"pads_end", {0, 0}}, {"groups", {1}}};
   LibraryKernelFacts facts;
-  ASSERT_FALSE(libraryKernelFacts(kernel, facts));
+  ASSERT_FALSE(libraryKernelFacts(kernel, 1, facts));
   ASSERT_GT(facts.workspaceBytes, 0u);
 
   plan::Plan plan = samplePlan(); // as if the compiler's library had needed no workspace
