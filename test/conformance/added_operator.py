@@ -50,12 +50,13 @@ def the_patch_applies():
                 assert before.read() != after.read(), name
 
 
-def the_operator_works():
+def check_operator(build, folder):
+    """The operator in a build that has it: listed, walked, and executed on 1 to 3 devices in `folder`."""
     import numpy as np
     import onnx
     from onnx import helper
 
-    def run_model(program, folder, devices, x):
+    def run_model(program, devices, x):
         info = lambda name: helper.make_tensor_value_info(name, 1, x.shape)
         graph = helper.make_graph([helper.make_node("SquarePlus", ["x"], ["y"], domain="ampc.example")], "g", [info("x")],
                                   [info("y")])
@@ -66,6 +67,17 @@ def the_operator_works():
             "--output-dir", "out", folder=folder)
         return np.load(os.path.join(folder, "out", "output_0.npy"))
 
+    program = os.path.join(build, "bin", "ampc")
+    assert "SquarePlus" in run(program, "ops")
+    walk = run(os.path.join(build, "bin", "codegen_test"), "--gtest_filter=Row.Elementwise")
+    assert "[  PASSED  ] 1 test" in walk, walk
+    x = np.random.default_rng(3).uniform(-5, 5, (7, 13)).astype(np.float32)
+    for devices in (1, 2, 3):
+        y = run_model(program, devices, x)
+        assert np.allclose(y, 0.5 * (x + np.sqrt(x * x + 4)), rtol=1e-6), devices
+
+
+def the_operator_works():
     with tempfile.TemporaryDirectory(prefix="ampc-patch-") as folder:
         copy = os.path.join(folder, "sources")
         build = os.path.join(copy, "build")  # where the compiler cache knows it
@@ -76,14 +88,7 @@ def the_operator_works():
         ccache = {"CCACHE_BASEDIR": copy, "CCACHE_NOHASHDIR": "1"}
         run(cmake, "-S", copy, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", f"-DAMPC_CACHE={cache}")
         run(cmake, "--build", build, "--target", "ampc", "codegen_test", environment=ccache)
-        program = os.path.join(build, "bin", "ampc")
-        assert "SquarePlus" in run(program, "ops")
-        walk = run(os.path.join(build, "bin", "codegen_test"), "--gtest_filter=Row.Elementwise")
-        assert "[  PASSED  ] 1 test" in walk, walk
-        x = np.random.default_rng(3).uniform(-5, 5, (7, 13)).astype(np.float32)
-        for devices in (1, 2, 3):
-            y = run_model(program, folder, devices, x)
-            assert np.allclose(y, 0.5 * (x + np.sqrt(x * x + 4)), rtol=1e-6), devices
+        check_operator(build, folder)
 
 
 def main():
