@@ -72,7 +72,7 @@ static bool bindValues(Options &bound, const Failure &failure, const ScannedMode
         std::any_of(bound.states.begin(), bound.states.end(), isState))
       continue;
     auto tensor = readTensorFile(file->second);
-    if (tensor && tensor->elements() > 0 && tensor->elements() <= 64)
+    if (tensor && tensor->elements() <= 64)
       (isFloat(tensor->type) ? floats : integers).emplace_back(name, std::move(*tensor));
   }
   const auto &chosen = integers.empty() ? floats : integers;

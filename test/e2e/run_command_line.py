@@ -460,6 +460,19 @@ def only_inputs_that_decide_shapes_become_constants(shell):
 
 
 @case
+def an_empty_input_can_decide_a_shape(shell):
+    save_model(shell, "sum.onnx", [helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=1)],
+               {"x": (1, [80]), "axes": (7, [0])}, {"y": (1, [1])})
+    np.save(shell.path("x80.npy"), np.arange(80, dtype=np.float32))
+    np.save(shell.path("axes.npy"), np.zeros(0, np.int64))
+    shell.good("run", "sum.onnx", "--input", "x=x80.npy", "--input", "axes=axes.npy", "--output-dir", "out")
+    assert np.array_equal(np.load(shell.path("out/output_0.npy")), [np.arange(80).sum()])
+    shutil.rmtree(shell.path("out"))
+    for name in ("sum.onnx", "x80.npy", "axes.npy"):
+        os.remove(shell.path(name))
+
+
+@case
 def random_inputs_fill_what_no_file_gives(shell):
     save_model(shell, "two.onnx", [helper.make_node("Sub", ["a", "b"], ["y"])], {"a": (1, [64]), "b": (1, [64])},
                {"y": (1, [64])})
