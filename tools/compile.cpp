@@ -134,10 +134,7 @@ Status runCompile(const Options &options) {
   PlanFacts facts = factsOf(compilation->plan);
   if (options.json) {
     nlohmann::ordered_json json = summaryJson(facts);
-    nlohmann::ordered_json phases = nlohmann::ordered_json::object();
-    for (const auto &[phase, seconds] : compilation->phases) // a phase may come back
-      phases[phase] = phases.value(phase, 0.0) + seconds;
-    json["compile_seconds"] = phases;
+    json["compile_seconds"] = phasesJson(compilation->phases);
     if (writes)
       json["plan"] = planPath;
     std::puts(dump(json).c_str());

@@ -127,6 +127,13 @@ Json summaryJson(const PlanFacts &facts) {
   return json;
 }
 
+Json phasesJson(const std::vector<std::pair<std::string, double>> &phases) {
+  Json json = Json::object();
+  for (const auto &[phase, seconds] : phases)
+    json[phase] = json.value(phase, 0.0) + seconds;
+  return json;
+}
+
 static Json tensorsJson(const std::vector<plan::Tensor> &tensors) {
   Json list = Json::array();
   for (const plan::Tensor &tensor : tensors)

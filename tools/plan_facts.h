@@ -45,6 +45,9 @@ PlanFacts factsOf(const plan::Plan &plan);
 nlohmann::ordered_json reportJson(const PlanFacts &facts);
 nlohmann::ordered_json summaryJson(const PlanFacts &facts);
 
+/// Seconds by phase of a compilation, in the order in which they began; one that comes back is added to itself.
+nlohmann::ordered_json phasesJson(const std::vector<std::pair<std::string, double>> &phases);
+
 /// Indented text that replaces what is no UTF-8.
 std::string dump(const nlohmann::ordered_json &json);
 

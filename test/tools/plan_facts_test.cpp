@@ -54,5 +54,9 @@ TEST(PlanFacts, CollectivesAreToldApartByStage) {
     EXPECT_TRUE(entry["stage"].is_number_unsigned()) << entry;
 }
 
+TEST(PlanFacts, PhasesThatComeBackAddUp) {
+  EXPECT_EQ(phasesJson({{"search", 1}, {"partition", 2}, {"search", 4}}).dump(), R"({"search":5.0,"partition":2.0})");
+}
+
 } // namespace
 } // namespace ampc::tools
