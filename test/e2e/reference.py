@@ -68,6 +68,7 @@ class Reference:
     def largest_error(self, result_sets):
         """Over all outputs, each pooled over the input sets, of which `result_sets` are the first. Infinity for wrong
         shapes, types and integers."""
+        assert len(result_sets) >= self.needed_sets, f"{len(result_sets)} results for {self.needed_sets} input sets"
         worst = 0.0
         for position, name in enumerate(self.names):
             error, largest = 0.0, 0.0
