@@ -81,10 +81,11 @@ private:
     if (rows == 0)
       return;
     static_cast<RowLoop &>(shared) = plan.rowLoop();
-    auto scaled = [&](Value *row) {
-      return shared.steps == rows
-                 ? row
-                 : b.CreateUDiv(b.CreateNUWMul(row, b.getInt64(uint64_t(shared.steps))), b.getInt64(uint64_t(rows)));
+    auto scaled = [&](Value *row) -> Value * {
+      if (shared.steps == rows)
+        return row;
+      Value *product = b.CreateNUWMul(row, b.getInt64(uint64_t(shared.steps)));
+      return b.CreateUDiv(product, b.getInt64(uint64_t(rows)));
     };
     shared.first = scaled(rowBegin);
     shared.last = scaled(rowEnd);

@@ -437,7 +437,9 @@ void ClassScheduler::chooseInPlace() {
         buffer = placeOf[buffer];
     if (!pending.libraryKernel)
       continue;
-    std::optional<InPlaceSum> sum = pending.atLoad ? std::nullopt : inPlaceSumOf(*pending.libraryKernel, options.threads);
+    std::optional<InPlaceSum> sum;
+    if (!pending.atLoad)
+      sum = inPlaceSumOf(*pending.libraryKernel, options.threads);
     int target = sum ? pending.reads[sum->operand] : -1, result = pending.writes[0];
     if (sum && buffers[target].needsPlace && !buffers[target].atLoad && lastRead[target] == k && writers[target] > 0 &&
         buffers[target].buffer.sizeBytes == buffers[result].buffer.sizeBytes &&

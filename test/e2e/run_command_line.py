@@ -512,12 +512,14 @@ def an_interrupt_leaves_no_partial_file(shell):
 @case
 def threads_of_a_device_give_the_same_bits(shell):
     shape = [384, 520]
-    nodes = [helper.make_node("Softmax", ["x"], ["s"], axis=-1), helper.make_node("Transpose", ["s"], ["t"], perm=[1, 0]),
+    nodes = [helper.make_node("Softmax", ["x"], ["s"], axis=-1),
+             helper.make_node("Transpose", ["s"], ["t"], perm=[1, 0]),
              helper.make_node("Tanh", ["t"], ["h"]), helper.make_node("ReduceSum", ["h"], ["y"], keepdims=0)]
     graph = helper.make_graph(nodes, "rows", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
                               [helper.make_tensor_value_info("h", TensorProto.FLOAT, shape[::-1]),
                                helper.make_tensor_value_info("y", TensorProto.FLOAT, [])])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), shell.path("rows.onnx"))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, shell.path("rows.onnx"))
     results = []
     for threads in ("1", "2", "3"):
         shell.good("run", "rows.onnx", "--threads-per-device", threads, "--random-inputs", "5", "--output-dir", "out")
