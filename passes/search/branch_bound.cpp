@@ -10,6 +10,7 @@ namespace ampc::search {
 namespace {
 
 constexpr int64_t kLargestTables = 4'000'000;
+constexpr int64_t kStepsBetweenStops = 500'000;
 
 class Searcher {
 public:
@@ -50,7 +51,10 @@ private:
   }
 
   bool exhausted() {
-    if (spent < work && !((++steps & 255) == 0 && stop && stop()))
+    bool isStopped = spent >= askAt && stop && stop();
+    if (spent >= askAt)
+      askAt = spent + kStepsBetweenStops;
+    if (spent < work && !isStopped)
       return false;
     result.complete = false;
     return true;
@@ -168,8 +172,7 @@ private:
   const Model &model;
   Potentials potentials;
   MemoryProfile profile;
-  int64_t work, spent = 0;
-  uint64_t steps = 0;
+  int64_t work, spent = 0, askAt = 0;
   const std::function<bool()> &stop;
   Total limit = 0, bound = 0;
   std::vector<int64_t> value, lowest;

@@ -205,7 +205,6 @@ Potentials Dual::potentials() const {
     if (parentArc[size_t(u)] < 0)
       continue;
     const Arc &arc = model.arcs[size_t(parentArc[size_t(u)])];
-    const int64_t *rows = model.rowsOf(arc);
     int k = model.choices(u), columns = model.choices(arc.neighbour);
     int64_t *own = &result.node[size_t(model.first[size_t(u)])];
     int64_t *into = &result.node[size_t(model.first[size_t(arc.neighbour)])];
@@ -216,7 +215,7 @@ Potentials Dual::potentials() const {
     for (int j = 0; j < columns; ++j) {
       Total least = kLargest;
       for (int i = 0; i < k; ++i)
-        if (int64_t c = rows[size_t(i) * size_t(columns) + size_t(j)]; c < kInfinity)
+        if (int64_t c = model.pairCost(arc, i, j); c < kInfinity)
           least = std::min(least, own[i] + (Total(c) << result.fraction));
       up[j] = narrow(least);
       into[j] = narrow(Total(into[j]) + up[j]);

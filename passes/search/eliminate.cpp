@@ -11,6 +11,11 @@ namespace ampc::search {
 
 namespace {
 
+/// A node with more neighbours than this is not eliminated (two choices each would make 2^64 entries).
+constexpr size_t kMostNeighbours = 64;
+/// Additions between two looks at the clock.
+constexpr int64_t kStepsBetweenStops = 4'000'000;
+
 /// A table over the choices of some nodes, the last of `scope` running fastest.
 struct Factor {
   std::vector<int> scope;
@@ -45,6 +50,8 @@ public:
           mine.push_back(f);
         }
       Factor merged = minimiseOver(u, mine);
+      if (isStopped)
+        return std::nullopt;
       if (merged.scope.empty()) {
         if (merged.values[0] >= kInfinity) {
           result.legal = false;
@@ -71,10 +78,18 @@ private:
       neighbours[size_t(edge.u)].insert(edge.v);
       neighbours[size_t(edge.v)].insert(edge.u);
     }
+    // Tables that are too large anyway all weigh the same: a node with very many neighbours is not looked through for
+    // each of them.
     auto weight = [&](int u) {
+      const double tooLarge = 1 + double(limits.entriesPerTable);
+      if (neighbours[size_t(u)].size() > kMostNeighbours)
+        return tooLarge;
       double entries = 1;
-      for (int v : neighbours[size_t(u)])
+      for (int v : neighbours[size_t(u)]) {
         entries *= model.choices(v);
+        if (entries >= tooLarge)
+          return tooLarge;
+      }
       return entries;
     };
     using Item = std::pair<double, int>;
@@ -83,7 +98,9 @@ private:
       queue.push({weight(u), u});
     std::vector<char> done(static_cast<size_t>(model.nodes), 0);
     double inAll = 0;
-    while (!queue.empty()) {
+    for (int64_t steps = 0; !queue.empty(); ++steps) {
+      if (steps % 1024 == 0 && stop && stop())
+        return false;
       auto [entries, u] = queue.top();
       queue.pop();
       if (done[size_t(u)])
@@ -166,6 +183,13 @@ private:
     std::vector<int64_t> row(static_cast<size_t>(columns));
     const int64_t *unary = &model.cost[size_t(model.first[size_t(u)])];
     for (size_t entry = 0; entry < size; entry += size_t(columns)) {
+      spent += int64_t(k) * int64_t(columns + count);
+      if (spent >= askAt) {
+        isStopped = stop && stop();
+        askAt = spent + kStepsBetweenStops;
+      }
+      if (isStopped)
+        return merged;
       int64_t *out = &merged.values[entry];
       for (int i = 0; i < k; ++i) {
         int64_t base = unary[i];
@@ -251,6 +275,8 @@ private:
   const std::function<bool()> &stop;
   std::vector<int> order;
   std::vector<Factor> factors;
+  int64_t spent = 0, askAt = kStepsBetweenStops;
+  bool isStopped = false;
 };
 
 } // namespace

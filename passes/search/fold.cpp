@@ -15,22 +15,41 @@ namespace {
 /// saves.
 constexpr int64_t kLargestFold = 1 << 16;
 constexpr int64_t kLargestFoldWork = 1 << 25;
+/// A fold whose matrix has at most this many times the entries of the two it replaces is always worth it; larger ones
+/// share kEntriesToGrow (or as many as the problem had), so that folding cannot exhaust memory.
+constexpr int64_t kGrowth = 2;
+constexpr int64_t kEntriesToGrow = 4'000'000;
+/// Bytes of records that folding may keep.
+constexpr int64_t kMostRecorded = 400'000'000;
 
 class Folder {
 public:
-  Folder(WorkGraph &graph, const std::vector<char> &memoryMatters)
-      : graph(graph), memoryMatters(memoryMatters), isQueued(graph.nodes.size(), 1) {}
+  Folder(WorkGraph &graph, const std::vector<char> &memoryMatters, const Stop &stop)
+      : graph(graph), memoryMatters(memoryMatters), stop(stop), isQueued(graph.nodes.size(), 1),
+        fixedChange(graph.times.size() + 1, 0), toGrow(std::max(kEntriesToGrow, graph.pool.entriesInAll())),
+        largestPool(graph.pool.entriesInAll() + 4 * kEntriesToGrow),
+        collectAt(2 * graph.pool.entriesInAll() + kEntriesToGrow) {}
 
   Shrinkage run() {
     for (size_t u = 0; u < graph.nodes.size(); ++u)
       queued.push_back(int(u));
-    while (!queued.empty() && !result.infeasible) {
+    while (!queued.empty() && !result.infeasible && !(stop && stop())) {
       int u = queued.front();
       queued.pop_front();
       isQueued[size_t(u)] = 0;
       if (graph.nodes[size_t(u)].alive)
         tryFold(u);
+      if (graph.pool.entriesInAll() > collectAt) {
+        // Superseded tables go; products that were only remembered for another use may be among them.
+        products.clear();
+        graph.dropUnusedTables();
+        collectAt = 2 * graph.pool.entriesInAll() + kEntriesToGrow;
+        isFull |= graph.pool.entriesInAll() > largestPool;
+      }
     }
+    int64_t bytes = 0;
+    for (size_t t = 0; t < graph.fixed.size(); ++t)
+      graph.fixed[t] += bytes += fixedChange[t];
     return result;
   }
 
@@ -61,9 +80,10 @@ private:
     result.changed = true;
     // Memory that does not matter may still differ per choice; what is kept of it is the smallest.
     int64_t bytes = *std::min_element(node.memory.begin(), node.memory.end());
-    if (bytes != 0)
-      for (int t = node.begin; t < node.end; ++t)
-        graph.fixed[size_t(t)] += bytes;
+    if (node.begin < node.end) {
+      fixedChange[size_t(node.begin)] += bytes;
+      fixedChange[size_t(node.end)] -= bytes;
+    }
     for (int e : edges) {
       int v = graph.other(graph.edges[size_t(e)], u);
       graph.removeEdge(e);
@@ -74,13 +94,27 @@ private:
     }
   }
 
+  /// True, and the problem infeasible, when nothing among `costs` is legal.
+  bool failsAt(int node, const std::vector<int64_t> &costs) {
+    if (std::any_of(costs.begin(), costs.end(), [](int64_t c) { return c < kInfinity; }))
+      return false;
+    result.infeasible = true;
+    result.reason = "every choice of node " + std::to_string(node) +
+                    " forces a forbidden pair of choices between its neighbours, directly or through nodes around it";
+    return true;
+  }
+
   void foldSingle(int u, const std::vector<int> &edges) {
+    if (failsAt(u, graph.nodes[size_t(u)].cost))
+      return;
     for (int e : edges) {
       const WorkEdge &edge = graph.edges[size_t(e)];
       int v = graph.other(edge, u);
       std::vector<int64_t> &cost = graph.nodes[size_t(v)].cost;
       for (size_t j = 0; j < cost.size(); ++j)
         cost[j] = addClamped(cost[j], graph.pairCost(edge, u, 0, int(j)));
+      if (failsAt(v, cost))
+        return;
     }
     graph.constant += graph.nodes[size_t(u)].cost[0];
     graph.undo.push_back({Undo::Kind::Fold, u, {}, 1, one(0)});
@@ -89,6 +123,8 @@ private:
 
   void foldAlone(int u) {
     const std::vector<int64_t> &cost = graph.nodes[size_t(u)].cost;
+    if (failsAt(u, cost))
+      return;
     size_t best = size_t(std::min_element(cost.begin(), cost.end()) - cost.begin());
     graph.constant += cost[best];
     graph.undo.push_back({Undo::Kind::Fold, u, {}, 1, one(int32_t(best))});
@@ -114,8 +150,10 @@ private:
       cost[j] = addClamped(cost[j], best);
       choices.push_back(choice);
     }
+    if (failsAt(v, cost))
+      return;
     graph.undo.push_back(
-        {Undo::Kind::Fold, u, {v}, 1, std::make_shared<const std::vector<int32_t>>(std::move(choices))});
+        {Undo::Kind::Fold, u, {v}, 1, std::make_shared<const ChoiceList>(choices)});
     remove(u, {e});
   }
 
@@ -123,25 +161,37 @@ private:
     const WorkEdge a = graph.edges[size_t(first)], b = graph.edges[size_t(second)];
     int v = graph.other(a, u), w = graph.other(b, u);
     int64_t size = int64_t(graph.choices(v)) * graph.choices(w);
-    if (size > kLargestFold || size * graph.choices(u) > kLargestFoldWork)
+    if (isFull || size > kLargestFold || size * graph.choices(u) > kLargestFoldWork)
       return;
     // Identical blocks of a graph fold alike: the same tables are multiplied once.
     int cost = graph.pool.intern(1, graph.choices(u), graph.nodes[size_t(u)].cost);
-    auto [it, isNew] = products.try_emplace({cost, a.table, a.u == u, b.table, b.u == u});
-    if (isNew)
+    std::tuple key{cost, a.table, a.u == u, b.table, b.u == u};
+    auto it = products.find(key);
+    if (it == products.end()) {
+      if (size > kGrowth * graph.choices(u) * (graph.choices(v) + graph.choices(w))) {
+        if (size > toGrow)
+          return;
+        toGrow -= size;
+      }
+      it = products.try_emplace(key).first;
       it->second = product(graph.nodes[size_t(u)].cost, {a.table, a.u != u}, {b.table, b.u == u});
+      recorded += int64_t(it->second.choice->sizeInBytes());
+      isFull |= recorded > kMostRecorded;
+    }
     graph.undo.push_back({Undo::Kind::Fold, u, {v, w}, graph.choices(w), it->second.choice});
     remove(u, {first, second});
-    graph.addEdge(v, w, it->second.table);
+    int joined = graph.addEdge(v, w, it->second.table);
+    if (!graph.pool[graph.edges[size_t(joined)].table].hasLegal)
+      failsAt(u, {});
   }
 
-  static std::shared_ptr<const std::vector<int32_t>> one(int32_t choice) {
-    return std::make_shared<const std::vector<int32_t>>(1, choice);
+  static std::shared_ptr<const ChoiceList> one(int32_t choice) {
+    return std::make_shared<const ChoiceList>(std::vector<int32_t>(1, choice));
   }
 
   struct Product {
     int table = 0;
-    std::shared_ptr<const std::vector<int32_t>> choice;
+    std::shared_ptr<const ChoiceList> choice;
   };
   struct Oriented {
     int table;
@@ -150,13 +200,7 @@ private:
 
   std::vector<int64_t> oriented(Oriented which) const {
     const TablePool::Entry &table = graph.pool[which.table];
-    if (which.asStored)
-      return table.values;
-    std::vector<int64_t> values(table.values.size());
-    for (int i = 0; i < table.rows; ++i)
-      for (int j = 0; j < table.columns; ++j)
-        values[size_t(j) * size_t(table.rows) + size_t(i)] = table.values[size_t(i) * size_t(table.columns) + size_t(j)];
-    return values;
+    return which.asStored ? table.values : transposed(table.rows, table.columns, table.values);
   }
 
   /// a has a row per choice of the first neighbour and a column per own choice; b a row per own choice.
@@ -173,13 +217,18 @@ private:
       choices.insert(choices.end(), at.begin(), at.end());
     }
     return {graph.pool.intern(int(rows), int(columns), std::move(values)),
-            std::make_shared<const std::vector<int32_t>>(std::move(choices))};
+            std::make_shared<const ChoiceList>(choices)};
   }
 
   WorkGraph &graph;
   const std::vector<char> &memoryMatters;
+  const Stop &stop;
   std::deque<int> queued;
   std::vector<char> isQueued;
+  std::vector<int64_t> fixedChange; ///< bytes of removed nodes where they begin, and less where they end
+  int64_t toGrow, largestPool, collectAt;
+  int64_t recorded = 0;
+  bool isFull = false; ///< tables or records have grown so large that no more are made
   std::map<std::tuple<int, int, bool, int, bool>, Product> products;
   Shrinkage result;
 };
@@ -212,8 +261,8 @@ std::vector<char> memoryMatters(const WorkGraph &graph) {
   return matters;
 }
 
-Shrinkage foldNodes(WorkGraph &graph, const std::vector<char> &memoryMatters) {
-  return Folder(graph, memoryMatters).run();
+Shrinkage foldNodes(WorkGraph &graph, const std::vector<char> &memoryMatters, const Stop &stop) {
+  return Folder(graph, memoryMatters, stop).run();
 }
 
 } // namespace ampc::search

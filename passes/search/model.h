@@ -5,6 +5,7 @@
 #include "problem.h"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -14,12 +15,16 @@ namespace ampc::search {
 /// entries can be added before clamping.
 inline constexpr int64_t kInfinity = int64_t(1) << 60;
 
+/// Asked now and then by whatever takes long; true means end with what there is. May be empty.
+using Stop = std::function<bool()>;
+
 inline int64_t addClamped(int64_t a, int64_t b) { return a + b < kInfinity ? a + b : kInfinity; }
 
-/// A cost matrix, held in both orientations so that minima over either side run along contiguous memory.
+/// A cost matrix. As doubles it is held in both orientations, so that minima over either side run along contiguous
+/// memory.
 struct Table {
   int rows = 0, columns = 0;
-  std::vector<int64_t> byRow, byColumn;
+  std::vector<int64_t> byRow;
   /// The same as doubles; forbidden entries are Model::forbidden.
   std::vector<double> realByRow, realByColumn;
 
@@ -64,11 +69,7 @@ struct Model {
     const Table &table = *edges[size_t(arc.edge)].table;
     return arc.isU ? table.at(own, other) : table.at(other, own);
   }
-  /// Matrix with one row per choice of the owner of `arc`.
-  const int64_t *rowsOf(const Arc &arc) const {
-    const Table &table = *edges[size_t(arc.edge)].table;
-    return arc.isU ? table.byRow.data() : table.byColumn.data();
-  }
+  /// As doubles, with one row per choice of the owner of `arc`.
   const double *realRowsOf(const Arc &arc) const {
     const Table &table = *edges[size_t(arc.edge)].table;
     return arc.isU ? table.realByRow.data() : table.realByColumn.data();

@@ -57,8 +57,6 @@ std::string check(const Problem &problem) {
     const Edge &edge = problem.edges[e];
     if (edge.u >= n || edge.v >= n)
       return at("edge", e) + " names a node that does not exist";
-    if (edge.u == edge.v)
-      return at("edge", e) + " joins node " + std::to_string(edge.u) + " with itself";
     if (edge.matrix >= problem.matrices.size())
       return at("edge", e) + " names a matrix that does not exist";
     size_t expected = problem.nodes[edge.u].costs.size() * problem.nodes[edge.v].costs.size();

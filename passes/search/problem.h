@@ -36,7 +36,7 @@ struct Node {
 };
 
 /// Price of the choices of `u` and `v` together: matrices[matrix][choice(u) * choices(v) + choice(v)].
-/// Parallel edges add up; u == v is refused by check().
+/// Parallel edges add up. An edge from a node to itself costs its matrix's diagonal.
 struct Edge {
   uint32_t u = 0;
   uint32_t v = 0;

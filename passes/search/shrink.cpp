@@ -9,29 +9,6 @@ namespace ampc::search {
 
 namespace {
 
-/// How often costs must be halved so that the sum of everything finite stays below kInfinity / 2.
-int shiftFor(const Problem &problem) {
-  auto largest = [](const std::vector<Cost> &costs) {
-    Cost most = 0;
-    for (Cost c : costs)
-      if (c < kForbidden)
-        most = std::max(most, c);
-    return most;
-  };
-  Total sum = 0;
-  for (const Node &node : problem.nodes)
-    sum += largest(node.costs);
-  std::vector<Cost> ofMatrix;
-  for (const std::vector<Cost> &matrix : problem.matrices)
-    ofMatrix.push_back(largest(matrix));
-  for (const Edge &edge : problem.edges)
-    sum += ofMatrix[edge.matrix];
-  int shift = 0;
-  while ((sum >> shift) >= kInfinity / 4)
-    ++shift;
-  return shift;
-}
-
 /// Time points that no other point implies. Works on ranges of kept indices until nothing changes.
 void keepBindingTimes(Model &model, const std::vector<int64_t> &most) {
   std::vector<char> drop(size_t(model.times), 0);
@@ -95,7 +72,8 @@ std::vector<int32_t> Shrunk::expand(const Assignment &choice) const {
   return {all.begin(), all.end()};
 }
 
-static void flatten(const WorkGraph &graph, Model &model, std::vector<int> &nodeOf) {
+/// Lays the graph's living part out flat; its tables move over.
+static void flatten(WorkGraph &graph, Model &model, std::vector<int> &nodeOf) {
   std::vector<int> modelNode(graph.nodes.size(), -1);
   std::vector<char> matters = memoryMatters(graph);
   for (size_t u = 0; u < graph.nodes.size(); ++u)
@@ -158,20 +136,18 @@ static void flatten(const WorkGraph &graph, Model &model, std::vector<int> &node
       continue;
     auto [it, fresh] = tableOf.try_emplace(edge.table, nullptr);
     if (fresh) {
-      const TablePool::Entry &from = graph.pool[edge.table];
       auto table = std::make_unique<Table>();
-      table->rows = from.rows;
-      table->columns = from.columns;
-      table->byRow = from.values;
-      table->byColumn.resize(from.values.size());
-      for (int i = 0; i < from.rows; ++i)
-        for (int j = 0; j < from.columns; ++j)
-          table->byColumn[size_t(j) * size_t(from.rows) + size_t(i)] = table->at(i, j);
-      auto real = [&](int64_t c) { return c >= kInfinity ? model.forbidden : double(c); };
+      table->rows = graph.pool[edge.table].rows;
+      table->columns = graph.pool[edge.table].columns;
+      table->byRow = graph.pool.take(edge.table);
+      table->realByRow.reserve(table->byRow.size());
       for (int64_t c : table->byRow)
-        table->realByRow.push_back(real(c));
-      for (int64_t c : table->byColumn)
-        table->realByColumn.push_back(real(c));
+        table->realByRow.push_back(c >= kInfinity ? model.forbidden : double(c));
+      table->realByColumn.resize(table->byRow.size());
+      for (int i = 0; i < table->rows; ++i)
+        for (int j = 0; j < table->columns; ++j)
+          table->realByColumn[size_t(j) * size_t(table->rows) + size_t(i)] =
+              table->realByRow[size_t(i) * size_t(table->columns) + size_t(j)];
       it->second = table.get();
       model.tables.push_back(std::move(table));
     }
@@ -180,34 +156,46 @@ static void flatten(const WorkGraph &graph, Model &model, std::vector<int> &node
   buildArcs(model);
 }
 
-Shrunk shrink(const Problem &problem) {
+Shrunk shrink(const Problem &problem, const CostScale &scale, const Stop &enough, const Stop &stop) {
   Shrunk result;
-  result.shift = shiftFor(problem);
-  result.graph = std::make_unique<WorkGraph>(problem, result.shift);
+  result.scale = scale;
+  result.graph = std::make_unique<WorkGraph>(problem, scale, stop);
   WorkGraph &graph = *result.graph;
+  auto fails = [&](const Shrinkage &step) {
+    result.infeasible = step.infeasible;
+    result.reason = step.reason;
+    return step.infeasible;
+  };
+  if (graph.incomplete) {
+    result.stopped = true;
+    return result;
+  }
   // Later rounds find little more; three keep the time linear.
   for (int round = 0; round < 3; ++round) {
-    Shrinkage step = pruneImpossible(graph);
-    if (step.infeasible) {
-      result.infeasible = true;
-      result.reason = step.reason;
+    if (fails(pruneImpossible(graph, enough)))
       return result;
-    }
-    bool dominated = pruneDominated(graph).changed;
-    bool folded = foldNodes(graph, memoryMatters(graph)).changed;
-    if (!dominated && !folded)
+    // Memory that cannot matter must not keep a choice from being dominated.
+    std::vector<char> matters = memoryMatters(graph);
+    graph.levelMemory(matters);
+    bool dominated = pruneDominated(graph, enough).changed;
+    Shrinkage folded = foldNodes(graph, memoryMatters(graph), enough);
+    if (fails(folded))
+      return result;
+    graph.dropUnusedTables();
+    if (!dominated && !folded.changed)
       break;
   }
   // Dominance may have left the last round's removals unpropagated; the model needs every entry of cost
   // finite.
-  Shrinkage last = pruneImpossible(graph);
-  if (last.infeasible) {
-    result.infeasible = true;
-    result.reason = last.reason;
+  if (fails(pruneImpossible(graph, enough)))
+    return result;
+  if (stop && stop()) {
+    result.stopped = true;
     return result;
   }
   result.constant = graph.constant;
   flatten(graph, result.model, result.nodeOf);
+  graph.keepRecordsOnly();
   return result;
 }
 

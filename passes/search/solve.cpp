@@ -3,6 +3,7 @@
 #include "solve.h"
 #include "branch_bound.h"
 #include "eliminate.h"
+#include "finer_units.h"
 #include "price_ascent.h"
 #include "search_worker.h"
 #include "shrink.h"
@@ -26,23 +27,22 @@ constexpr double kWorkPerEffort = 3e8;
 /// long.
 constexpr double kSearchShare = 0.12;
 constexpr int kPatientRounds = 12;
+/// Reductions may use what is left of a time limit beside this share.
+constexpr double kSearchTime = 0.6;
 constexpr int64_t kTrialSteps = 130;
 
 class Session {
 public:
-  Session(const Problem &problem, const SolveOptions &options)
-      : problem(problem), options(options), begin(std::chrono::steady_clock::now()),
+  Session(const Problem &problem, const SolveOptions &options, const CostScale &scale)
+      : problem(problem), options(options), scale(scale), begin(std::chrono::steady_clock::now()),
         stop([this] { return cancelled() || late(0.0); }) {}
 
   Solution run() {
-    solution.reason = check(problem);
-    if (!solution.reason.empty()) {
-      solution.status = Status::Invalid;
-      return finish();
-    }
-    shrunk = shrink(problem);
+    shrunk = shrink(problem, scale, [this] { return cancelled() || late(kSearchTime * options.timeLimitSeconds); }, stop);
     if (shrunk.infeasible)
       return infeasible(shrunk.reason);
+    if (shrunk.stopped)
+      return finish();
     const Model &model = shrunk.model;
     raiseBound(0);
     if (model.nodes == 0) {
@@ -87,7 +87,7 @@ private:
       return;
     boundKnown = true;
     boundCost = bound;
-    solution.bound = (bound + shrunk.constant) << shrunk.shift;
+    solution.bound = scale.base + ((bound + shrunk.constant) << scale.shift);
   }
 
   /// Takes a candidate when it is better and an independent check agrees.
@@ -96,7 +96,8 @@ private:
       return false;
     std::vector<int32_t> choice = shrunk.expand(candidate.choice);
     Verification verified = verify(problem, choice);
-    if (!verified.violation.empty())
+    // In a coarser unit the smaller sum may cost more.
+    if (!verified.violation.empty() || (solution.feasible && verified.cost >= solution.cost))
       return false;
     best = candidate;
     solutionCost = candidate.cost;
@@ -129,7 +130,7 @@ private:
               : "nothing feasible was found with this effort, and nothing proves that none exists";
     } else {
       // Costs were halved when they did not fit; then equality in the model's unit is not equality.
-      if (solutionCost <= boundCost && shrunk.shift == 0)
+      if (solutionCost <= boundCost && scale.shift == 0)
         solution.bound = solution.cost;
       solution.status = solution.cost == solution.bound ? Status::Optimal : Status::Feasible;
       solution.gap = solution.cost == solution.bound || solution.cost == 0
@@ -313,6 +314,7 @@ private:
 
   const Problem &problem;
   const SolveOptions &options;
+  const CostScale &scale;
   std::chrono::steady_clock::time_point begin;
   std::function<bool()> stop;
   Shrunk shrunk;
@@ -326,7 +328,18 @@ private:
 } // namespace
 
 Solution solve(const Problem &problem, const SolveOptions &options) {
-  return Session(problem, options).run();
+  SolveOptions timed = options;
+  auto begin = std::chrono::steady_clock::now();
+  Solution invalid;
+  invalid.reason = check(problem);
+  if (!invalid.reason.empty()) {
+    invalid.status = Status::Invalid;
+    return invalid;
+  }
+  CostScale scale = scaleFor(problem, std::nullopt);
+  timed.elapsedSeconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  auto run = [&](const SolveOptions &options, const CostScale &scale) { return Session(problem, options, scale).run(); };
+  return scale.shift == 0 ? run(timed, scale) : solveInFinerUnits(problem, timed, scale, run);
 }
 
 } // namespace ampc::search

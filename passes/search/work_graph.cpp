@@ -18,15 +18,15 @@ uint64_t pairKey(int u, int v) {
   return u < v ? (uint64_t(uint32_t(u)) << 32) | uint32_t(v) : (uint64_t(uint32_t(v)) << 32) | uint32_t(u);
 }
 
-std::vector<int64_t> transposed(const TablePool::Entry &t) {
-  std::vector<int64_t> values(t.values.size());
-  for (int i = 0; i < t.rows; ++i)
-    for (int j = 0; j < t.columns; ++j)
-      values[size_t(j) * size_t(t.rows) + size_t(i)] = t.values[size_t(i) * size_t(t.columns) + size_t(j)];
-  return values;
-}
-
 } // namespace
+
+std::vector<int64_t> transposed(int rows, int columns, const std::vector<int64_t> &values) {
+  std::vector<int64_t> result(values.size());
+  for (int i = 0; i < rows; ++i)
+    for (int j = 0; j < columns; ++j)
+      result[size_t(j) * size_t(rows) + size_t(i)] = values[size_t(i) * size_t(columns) + size_t(j)];
+  return result;
+}
 
 int TablePool::intern(int rows, int columns, std::vector<int64_t> values) {
   uint64_t hash = mix(mix(0x9E3779B97F4A7C15ull, uint64_t(rows)), uint64_t(columns));
@@ -38,17 +38,28 @@ int TablePool::intern(int rows, int columns, std::vector<int64_t> values) {
     if (entry.rows == rows && entry.columns == columns && entry.values == values)
       return it->second;
   }
-  Entry entry{rows, columns, std::move(values), false};
-  for (int64_t v : entry.values)
+  Entry entry{rows, columns, std::move(values), false, false};
+  for (int64_t v : entry.values) {
     entry.hasForbidden |= v >= kInfinity;
+    entry.hasLegal |= v < kInfinity;
+  }
+  inAll += int64_t(entry.values.size());
   int index = int(entries.size());
   entries.push_back(std::move(entry));
   known.emplace(hash, index);
   return index;
 }
 
-WorkGraph::WorkGraph(const Problem &problem, int shift) {
-  auto scaled = [&](Cost c) { return c >= kForbidden ? kInfinity : c >> shift; };
+void TablePool::keepOnly(const std::vector<char> &isUsed) {
+  std::erase_if(known, [&](const auto &item) { return !isUsed[size_t(item.second)]; });
+  for (size_t i = 0; i < entries.size(); ++i)
+    if (!isUsed[i]) {
+      inAll -= int64_t(entries[i].values.size());
+      std::vector<int64_t>().swap(entries[i].values);
+    }
+}
+
+WorkGraph::WorkGraph(const Problem &problem, const CostScale &scale, const Stop &stop) {
   limited = problem.memoryLimitBytes.has_value();
   limitBytes = problem.memoryLimitBytes.value_or(0);
   size_t n = problem.nodes.size();
@@ -66,8 +77,7 @@ WorkGraph::WorkGraph(const Problem &problem, int shift) {
   for (size_t u = 0; u < n; ++u) {
     const Node &from = problem.nodes[u];
     WorkNode &to = nodes[u];
-    for (Cost c : from.costs)
-      to.cost.push_back(scaled(c));
+    to.cost = scale.apply(from.costs);
     to.memory = from.memoryBytes;
     to.memory.resize(to.cost.size(), 0);
     if (limited && !from.live.empty() && !from.memoryBytes.empty()) {
@@ -77,19 +87,25 @@ WorkGraph::WorkGraph(const Problem &problem, int shift) {
     if (to.begin >= to.end)
       std::fill(to.memory.begin(), to.memory.end(), 0);
   }
-  // One pool entry per (matrix, number of columns): parallel edges add up in addEdge.
+  // One pool entry per (matrix, number of columns): parallel edges add up in addEdge. An edge from a node to itself
+  // only ever meets equal choices.
   std::map<std::pair<uint32_t, int>, int> interned;
   for (const Edge &edge : problem.edges) {
+    if (stop && stop()) {
+      incomplete = true;
+      return;
+    }
     int rows = choices(int(edge.u)), columns = choices(int(edge.v));
     auto [it, fresh] = interned.try_emplace({edge.matrix, columns}, 0);
-    if (fresh) {
-      std::vector<int64_t> values;
-      values.reserve(problem.matrices[edge.matrix].size());
-      for (Cost c : problem.matrices[edge.matrix])
-        values.push_back(scaled(c));
-      it->second = pool.intern(rows, columns, std::move(values));
+    if (fresh)
+      it->second = pool.intern(rows, columns, scale.apply(problem.matrices[edge.matrix]));
+    if (edge.u != edge.v) {
+      addEdge(int(edge.u), int(edge.v), it->second);
+      continue;
     }
-    addEdge(int(edge.u), int(edge.v), it->second);
+    std::vector<int64_t> &cost = nodes[edge.u].cost;
+    for (size_t i = 0; i < cost.size(); ++i)
+      cost[i] = addClamped(cost[i], pool[it->second].values[i * (cost.size() + 1)]);
   }
 }
 
@@ -100,24 +116,21 @@ std::vector<int> &WorkGraph::liveEdges(int u) {
   return list;
 }
 
-void WorkGraph::addEdge(int u, int v, int table) {
+int WorkGraph::addEdge(int u, int v, int table) {
   auto [it, fresh] = edgeOf.try_emplace(pairKey(u, v), int(edges.size()));
   if (fresh) {
     edges.push_back({u, v, table, true});
     incident[size_t(u)].push_back(it->second);
     incident[size_t(v)].push_back(it->second);
-    return;
+    return it->second;
   }
   WorkEdge &edge = edges[size_t(it->second)];
-  std::vector<int64_t> sum = edge.u == u ? pool[table].values : transposed(pool[table]);
+  std::vector<int64_t> sum = edge.u == u ? pool[table].values : transposed(pool[table].rows, pool[table].columns, pool[table].values);
   const TablePool::Entry &old = pool[edge.table];
   for (size_t i = 0; i < sum.size(); ++i)
     sum[i] = addClamped(sum[i], old.values[i]);
   edge.table = pool.intern(old.rows, old.columns, std::move(sum));
-}
-
-void WorkGraph::addEdge(int u, int v, std::vector<int64_t> values) {
-  addEdge(u, v, pool.intern(choices(u), choices(v), std::move(values)));
+  return it->second;
 }
 
 void WorkGraph::removeEdge(int edge) {
@@ -163,7 +176,33 @@ void WorkGraph::narrow(const std::vector<std::vector<int32_t>> &kept) {
     }
     node.cost = std::move(cost);
     node.memory = std::move(memory);
-    undo.push_back({Undo::Kind::Narrow, int(u), {}, 1, std::make_shared<const std::vector<int32_t>>(kept[u])});
+    undo.push_back({Undo::Kind::Narrow, int(u), {}, 1, std::make_shared<const ChoiceList>(kept[u])});
+  }
+}
+
+void WorkGraph::levelMemory(const std::vector<char> &matters) {
+  for (size_t u = 0; u < nodes.size(); ++u)
+    if (nodes[u].alive && !matters[u])
+      std::fill(nodes[u].memory.begin(), nodes[u].memory.end(),
+                *std::min_element(nodes[u].memory.begin(), nodes[u].memory.end()));
+}
+
+void WorkGraph::dropUnusedTables() {
+  std::vector<char> isUsed(pool.size(), 0);
+  for (const WorkEdge &edge : edges)
+    if (edge.alive)
+      isUsed[size_t(edge.table)] = 1;
+  pool.keepOnly(isUsed);
+}
+
+void WorkGraph::keepRecordsOnly() {
+  pool = TablePool();
+  edges = {};
+  incident = {};
+  edgeOf = {};
+  for (WorkNode &node : nodes) {
+    node.cost = {};
+    node.memory = {};
   }
 }
 

@@ -87,6 +87,9 @@ inline Problem randomProblem(const Shape &shape, uint64_t seed) {
           for (int copies = random.below(8) == 0 ? 2 : 1; copies > 0; --copies)
             connect(u, v);
   }
+  for (int u = 0; u < shape.nodes; ++u)
+    if (random.below(20) == 0)
+      connect(u, u);
   if (shape.memory) {
     int64_t least = 0, most = 0;
     for (int64_t t = -4; t < 20; ++t) {

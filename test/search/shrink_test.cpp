@@ -37,12 +37,12 @@ TEST(Shrink, KeepsTheOptimumAndExpands) {
     shape.largestCost = std::min<int64_t>(shape.largestCost, 1'000'000'000);
     Problem problem = randomProblem(shape, seed);
     std::optional<Total> optimum = exhaustive(problem);
-    Shrunk shrunk = shrink(problem);
+    Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
     if (shrunk.infeasible) {
       EXPECT_FALSE(optimum.has_value()) << "seed " << seed << ": " << shrunk.reason;
       continue;
     }
-    ASSERT_EQ(shrunk.shift, 0);
+    ASSERT_EQ(shrunk.scale.shift, 0);
     Assignment best;
     std::optional<Total> reduced = exhaustiveModel(shrunk.model, best);
     ASSERT_EQ(reduced.has_value(), optimum.has_value()) << "seed " << seed;
@@ -55,6 +55,88 @@ TEST(Shrink, KeepsTheOptimumAndExpands) {
   }
 }
 
+TEST(Shrink, EndsEarlyWithAnEquivalentModel) {
+  for (uint64_t seed = 30000; seed < 31000; ++seed) {
+    Shape shape = shapeOf(seed);
+    shape.largestCost = std::min<int64_t>(shape.largestCost, 1000);
+    Problem problem = randomProblem(shape, seed);
+    std::optional<Total> optimum = exhaustive(problem);
+    int asked = 0;
+    Shrunk shrunk =
+        shrink(problem, scaleFor(problem, std::nullopt), [&] { return ++asked > int(seed % 12); });
+    if (shrunk.infeasible) {
+      EXPECT_FALSE(optimum.has_value()) << "seed " << seed << ": " << shrunk.reason;
+      continue;
+    }
+    Assignment best;
+    std::optional<Total> reduced = exhaustiveModel(shrunk.model, best);
+    ASSERT_EQ(reduced.has_value(), optimum.has_value()) << "seed " << seed;
+    if (optimum) {
+      EXPECT_EQ(toString(*reduced + shrunk.constant), toString(*optimum)) << "seed " << seed;
+      EXPECT_EQ(toString(verify(problem, shrunk.expand(best)).cost), toString(*optimum)) << "seed " << seed;
+    }
+  }
+}
+
+TEST(Shrink, StopsAltogether) {
+  Problem problem = randomProblem(Shape(), 3);
+  Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt), {}, [] { return true; });
+  EXPECT_TRUE(shrunk.stopped);
+  EXPECT_EQ(shrunk.model.nodes, 0);
+}
+
+TEST(Shrink, MemoryThatCannotMatterDoesNotKeepAChoice) {
+  Problem problem;
+  // Six nodes, all joined, so that none is folded; the second choice of each costs more and takes less.
+  for (int u = 0; u < 6; ++u)
+    problem.nodes.push_back({{1, 9, 1}, {7, 1, 7}, {0, 5}});
+  problem.matrices.push_back({0, 4, 2, 4, 4, 4, 2, 4, 0});
+  for (uint32_t u = 0; u < 6; ++u)
+    for (uint32_t v = 0; v < u; ++v)
+      problem.edges.push_back({v, u, 0});
+  // Something elsewhere binds, so that the limit is not without meaning.
+  problem.nodes.push_back({{5, 0}, {40, 43}, {8, 9}});
+  problem.memoryLimitBytes = 42;
+  Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
+  ASSERT_FALSE(shrunk.infeasible);
+  for (int u = 0; u < shrunk.model.nodes; ++u)
+    EXPECT_EQ(shrunk.model.choices(u), 2);
+}
+
+TEST(Shrink, FoldingDoesNotGrowMatricesWithoutLimit) {
+  // Connectors of four choices between hubs of 200: each fold would replace 1,600 entries by 40,000.
+  Random random(4);
+  Problem problem;
+  const uint32_t hubs = 60, connectors = 1000;
+  auto add = [&](int choices) {
+    problem.nodes.push_back({});
+    for (int i = 0; i < choices; ++i)
+      problem.nodes.back().costs.push_back(random.below(1000));
+  };
+  for (uint32_t u = 0; u < hubs; ++u)
+    add(200);
+  int64_t entries = 0;
+  for (uint32_t u = 0; u < connectors; ++u) {
+    add(4);
+    uint32_t from = uint32_t(random.below(int(hubs)));
+    for (uint32_t hub : {from, (from + 1 + uint32_t(random.below(int(hubs) - 1))) % hubs}) {
+      problem.edges.push_back({hub, hubs + u, uint32_t(problem.matrices.size())});
+      problem.matrices.push_back({});
+      for (int i = 0; i < 800; ++i)
+        problem.matrices.back().push_back(random.below(1'000'000));
+      entries += 800;
+    }
+  }
+  Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
+  int64_t left = 0;
+  for (const auto &table : shrunk.model.tables)
+    left += int64_t(table->byRow.size());
+  EXPECT_LT(left, entries + 3 * 4'000'000);
+  Assignment choice(size_t(shrunk.model.nodes), 0);
+  EXPECT_EQ(toString(verify(problem, shrunk.expand(choice)).cost),
+            toString(costOf(shrunk.model, choice) + shrunk.constant));
+}
+
 TEST(Shrink, EveryAssignmentOfTheModelExpandsToItsCost) {
   Random random(3);
   for (uint64_t seed = 20000; seed < 20400; ++seed) {
@@ -63,7 +145,7 @@ TEST(Shrink, EveryAssignmentOfTheModelExpandsToItsCost) {
     shape.forbidden = 0;
     shape.largestCost = 1000;
     Problem problem = randomProblem(shape, seed);
-    Shrunk shrunk = shrink(problem);
+    Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
     if (shrunk.infeasible)
       continue;
     const Model &model = shrunk.model;
@@ -91,7 +173,7 @@ TEST(Shrink, EqualMatricesExistOnce) {
       problem.edges.push_back({i, i + 3, m++});
   }
   problem.memoryLimitBytes = 40;
-  Shrunk shrunk = shrink(problem);
+  Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
   ASSERT_FALSE(shrunk.infeasible);
   EXPECT_EQ(shrunk.model.nodes, 9);
   EXPECT_EQ(shrunk.model.times, 1);
@@ -105,5 +187,6 @@ TEST(Shrink, ForestsVanish) {
   shape.density = -1;
   shape.forbidden = 0;
   shape.memory = false;
-  EXPECT_EQ(shrink(randomProblem(shape, 11)).model.nodes, 0);
+  Problem problem = randomProblem(shape, 11);
+  EXPECT_EQ(shrink(problem, scaleFor(problem, std::nullopt)).model.nodes, 0);
 }

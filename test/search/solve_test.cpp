@@ -1,4 +1,5 @@
 // solve() against exhaustive search on thousands of small random problems, and the promises of its options.
+#include "passes/search/cost_scale.h"
 #include "passes/search/solve.h"
 #include "random_problem.h"
 
@@ -24,8 +25,8 @@ void expectExact(uint64_t seed, unsigned threads) {
   ASSERT_TRUE(solution.feasible) << "seed " << seed << " " << solution.reason;
   EXPECT_EQ(verify(problem, solution.choice).violation, "") << "seed " << seed;
   EXPECT_LE(solution.bound, *optimum) << "seed " << seed;
-  if (*optimum > (Total(1) << 56)) {
-    // Sums that need more than 64 bits are worked on in a coarser unit.
+  if (scaleFor(problem, *optimum).shift > 0) {
+    // Sums that do not fit even when what no solution can pay is left out are worked on in a coarser unit.
     EXPECT_LT(solution.gap, 1e-12) << "seed " << seed;
     return;
   }
@@ -130,6 +131,78 @@ TEST(Solve, TheReasonNamesTimeBytesAndNodes) {
             std::string::npos)
       << solution.reason;
   EXPECT_NE(solution.reason.find("node 0 (7 bytes)"), std::string::npos) << solution.reason;
+}
+
+TEST(Solve, LargePenaltiesDoNotHideSmallCosts) {
+  Problem problem;
+  for (int u = 0; u < 40; ++u)
+    problem.nodes.push_back({{100, 1, 900'000'000'000'000'000}, {}, {}});
+  // A cycle of edges as well, so that folding alone does not settle it.
+  problem.matrices.push_back({0, 3, 1, 2, 5, 900'000'000'000'000'000, 0, 1, 7});
+  for (uint32_t u = 0; u < 40; ++u) {
+    problem.edges.push_back({u, (u + 1) % 40, 0});
+    problem.edges.push_back({u, (u + 7) % 40, 0});
+  }
+  Solution solution = solve(problem);
+  Problem plain = problem;
+  for (Node &node : plain.nodes)
+    node.costs[2] = kForbidden;
+  plain.matrices[0][5] = kForbidden;
+  Solution expected = solve(plain);
+  ASSERT_EQ(expected.status, Status::Optimal);
+  EXPECT_EQ(solution.status, Status::Optimal);
+  EXPECT_EQ(toString(solution.cost), toString(expected.cost));
+  EXPECT_EQ(toString(solution.bound), toString(expected.cost));
+}
+
+TEST(Solve, PenaltiesThatMustBePaidLeaveATinyGap) {
+  Problem problem;
+  Random random(5);
+  for (int u = 0; u < 40; ++u)
+    problem.nodes.push_back({{700'000'000'000'000'000 + random.below(1000), 900'000'000'000'000'000}, {}, {}});
+  for (uint32_t m = 0; m < 80; ++m) {
+    problem.matrices.push_back({});
+    for (int i = 0; i < 4; ++i)
+      problem.matrices.back().push_back(random.below(1'000'000));
+    problem.edges.push_back({m % 40, (m + (m < 40 ? 1 : 7)) % 40, m});
+  }
+  Solution solution = solve(problem);
+  // Costs count from the least of their node, so that nothing of this needs a coarser unit.
+  EXPECT_EQ(solution.status, Status::Optimal);
+  EXPECT_GT(solution.cost, Total(40) * 700'000'000'000'000'000);
+}
+
+TEST(Solve, CyclesThatForbidEverythingAreInfeasible) {
+  Problem problem;
+  problem.matrices.push_back({kForbidden, 0, 0, kForbidden});
+  for (uint32_t u = 0; u < 3; ++u) {
+    problem.nodes.push_back({{0, 0}, {}, {}});
+    problem.edges.push_back({u, (u + 1) % 3, 0});
+  }
+  Solution solution = solve(problem);
+  EXPECT_EQ(solution.status, Status::Infeasible);
+  EXPECT_NE(solution.reason.find("forces a forbidden pair"), std::string::npos) << solution.reason;
+  // With memory that binds nothing is folded.
+  for (Node &node : problem.nodes) {
+    node.memoryBytes = {0, 1};
+    node.live = {0, 3};
+  }
+  problem.memoryLimitBytes = 2;
+  EXPECT_EQ(solve(problem).status, Status::Infeasible);
+}
+
+TEST(Solve, EdgesOfANodeWithItselfCostTheirDiagonal) {
+  Problem problem;
+  problem.nodes.push_back({{600'000'000'000'000'000, 900'000'000'000'000'000}, {}, {}});
+  problem.matrices.push_back({600'000'000'000'000'000, kForbidden, 0, 900'000'000'000'000'000});
+  problem.edges.push_back({0, 0, 0});
+  // Two legal costs whose sum would be a forbidden one.
+  Solution solution = solve(problem);
+  EXPECT_EQ(solution.status, Status::Optimal);
+  EXPECT_EQ(toString(solution.cost), "1200000000000000000");
+  EXPECT_EQ(verify(problem, solution.choice).violation, "");
+  problem.matrices[0][0] = problem.matrices[0][3] = kForbidden;
+  EXPECT_EQ(solve(problem).status, Status::Infeasible);
 }
 
 TEST(Solve, TotalsBeyond64Bits) {
