@@ -46,8 +46,9 @@ public:
 
 private:
   void setLimit(Total costLimit) {
-    // A candidate must cost at most costLimit - 1.
-    limit = costLimit >= kInfinity ? Total(1) << 100 : (costLimit - 1) << potentials.fraction;
+    // A candidate must cost at most costLimit - 1; every legal one costs at most the sum of the largest finite costs,
+    // which is below half of what a forbidden entry counts.
+    limit = std::min(costLimit - 1, Total(model.forbidden / 2)) << potentials.fraction;
   }
 
   bool exhausted() {

@@ -16,19 +16,17 @@ namespace {
 constexpr int64_t kLargestFold = 1 << 16;
 constexpr int64_t kLargestFoldWork = 1 << 25;
 /// A fold whose matrix has at most this many times the entries of the two it replaces is always worth it; larger ones
-/// share kEntriesToGrow (or as many as the problem had), so that folding cannot exhaust memory.
+/// share a budget.
 constexpr int64_t kGrowth = 2;
-constexpr int64_t kEntriesToGrow = 4'000'000;
-/// Bytes of records that folding may keep.
-constexpr int64_t kMostRecorded = 400'000'000;
+/// New entries after which superseded tables are collected, at the latest.
+constexpr int64_t kEntriesBetweenCollections = 4'000'000;
 
 class Folder {
 public:
   Folder(WorkGraph &graph, const std::vector<char> &memoryMatters, const Stop &stop)
       : graph(graph), memoryMatters(memoryMatters), stop(stop), isQueued(graph.nodes.size(), 1),
-        fixedChange(graph.times.size() + 1, 0), toGrow(std::max(kEntriesToGrow, graph.pool.entriesInAll())),
-        largestPool(graph.pool.entriesInAll() + 4 * kEntriesToGrow),
-        collectAt(2 * graph.pool.entriesInAll() + kEntriesToGrow) {}
+        fixedChange(graph.times.size() + 1, 0),
+        collectAt(2 * graph.pool.entriesInAll() + kEntriesBetweenCollections) {}
 
   Shrinkage run() {
     for (size_t u = 0; u < graph.nodes.size(); ++u)
@@ -43,8 +41,8 @@ public:
         // Superseded tables go; products that were only remembered for another use may be among them.
         products.clear();
         graph.dropUnusedTables();
-        collectAt = 2 * graph.pool.entriesInAll() + kEntriesToGrow;
-        isFull |= graph.pool.entriesInAll() > largestPool;
+        collectAt = 2 * graph.pool.entriesInAll() + kEntriesBetweenCollections;
+        isFull |= graph.pool.entriesInAll() > graph.foldBudget.mostEntries;
       }
     }
     int64_t bytes = 0;
@@ -169,14 +167,14 @@ private:
     auto it = products.find(key);
     if (it == products.end()) {
       if (size > kGrowth * graph.choices(u) * (graph.choices(v) + graph.choices(w))) {
-        if (size > toGrow)
+        if (size > graph.foldBudget.entriesToGrow)
           return;
-        toGrow -= size;
+        graph.foldBudget.entriesToGrow -= size;
       }
       it = products.try_emplace(key).first;
       it->second = product(graph.nodes[size_t(u)].cost, {a.table, a.u != u}, {b.table, b.u == u});
-      recorded += int64_t(it->second.choice->sizeInBytes());
-      isFull |= recorded > kMostRecorded;
+      graph.foldBudget.recordBytes -= int64_t(it->second.choice->sizeInBytes());
+      isFull |= graph.foldBudget.recordBytes < 0;
     }
     graph.undo.push_back({Undo::Kind::Fold, u, {v, w}, graph.choices(w), it->second.choice});
     remove(u, {first, second});
@@ -226,8 +224,7 @@ private:
   std::deque<int> queued;
   std::vector<char> isQueued;
   std::vector<int64_t> fixedChange; ///< bytes of removed nodes where they begin, and less where they end
-  int64_t toGrow, largestPool, collectAt;
-  int64_t recorded = 0;
+  int64_t collectAt;
   bool isFull = false; ///< tables or records have grown so large that no more are made
   std::map<std::tuple<int, int, bool, int, bool>, Product> products;
   Shrinkage result;

@@ -76,6 +76,12 @@ public:
       if (result.infeasible)
         return result;
     }
+    // Even when there is no time for more, what is left must fit.
+    if (enough && !emptied && graph.limited) {
+      dropTooLarge(result);
+      if (result.infeasible)
+        return result;
+    }
     if (emptied) {
       result.infeasible = true;
       result.reason = whyEmpty();
@@ -351,7 +357,7 @@ private:
 };
 
 /// Steps (pairs of choices times edges, matrix entries) after which dominance is no longer looked for.
-constexpr int64_t kDominanceWork = 300'000'000;
+constexpr int64_t kDominanceWork = 100'000'000;
 
 } // namespace
 

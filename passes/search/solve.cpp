@@ -4,6 +4,7 @@
 #include "branch_bound.h"
 #include "eliminate.h"
 #include "finer_units.h"
+#include "memory_proof.h"
 #include "price_ascent.h"
 #include "search_worker.h"
 #include "shrink.h"
@@ -197,8 +198,10 @@ private:
       worker.improve(best, in.price, share, stop);
   }
 
-  /// True when the tree was searched to its end.
+  /// True when the tree was searched to its end, or nothing feasible exists.
   bool branch(PriceAscent &ascent, int64_t work) {
+    if (!best.exists() && shrunk.model.times > 0 && tryMemoryProof(work))
+      return true;
     ascent.settle(1);
     Total limit = best.exists() ? best.cost : Total(kInfinity);
     BranchResult result = branchAndBound(shrunk.model, ascent.dual(), limit, work, stop);
@@ -210,28 +213,43 @@ private:
       raiseBound(best.cost);
     } else {
       solution.status = Status::Infeasible;
-      solution.reason =
-          "no assignment meets the memory limit and the forbidden pairs together (every one was "
-          "ruled out); " +
-          tightest();
+      solution.reason = shrunk.model.times > 0 ? whyTooLittleMemory(memoryProof->shortage())
+                                               : "every assignment contains a forbidden pair of choices";
     }
     return true;
   }
 
-  /// The time point with the least room beside everybody's smallest choice, for a reason.
-  std::string tightest() const {
-    const Model &model = shrunk.model;
-    if (model.times == 0)
-      return "memory plays no part";
-    size_t t = size_t(std::min_element(model.room.begin(), model.room.end()) - model.room.begin());
-    std::string nodes;
-    int listed = 0;
-    for (int u = 0; u < model.nodes && listed < 5; ++u)
-      if (model.begin[size_t(u)] <= int(t) && int(t) < model.end[size_t(u)])
-        nodes += (listed++ ? ", " : "") + std::to_string(shrunk.problemNode(u));
-    return "tightest is time point " + std::to_string(model.timeOf[t]) +
-           ", where the smallest choices leave " + std::to_string(model.room[t]) +
-           " bytes and these nodes can still give or take: " + nodes;
+  /// True when nothing fits, whatever it may cost.
+  bool tryMemoryProof(int64_t work) {
+    if (!memoryProof)
+      memoryProof = std::make_unique<MemoryProof>(shrunk.model);
+    MemoryProof::Outcome outcome = memoryProof->run(work, stop);
+    if (outcome == MemoryProof::Outcome::Feasible)
+      accept({memoryProof->found(), costOf(shrunk.model, memoryProof->found())});
+    if (outcome != MemoryProof::Outcome::Infeasible)
+      return false;
+    solution.status = Status::Infeasible;
+    solution.reason = whyTooLittleMemory(memoryProof->shortage());
+    return true;
+  }
+
+  std::string whyTooLittleMemory(const MemoryProof::Shortage &shortage) const {
+    std::string time = std::to_string(shrunk.model.timeOf[size_t(shortage.time)]);
+    int64_t limit = problem.memoryLimitBytes.value_or(0);
+    std::string text =
+        shortage.bytesOver > 0
+            ? "time point " + time + " needs at least " + std::to_string(limit + shortage.bytesOver) + " bytes, " +
+                  std::to_string(shortage.bytesOver) + " more than the limit of " + std::to_string(limit) +
+                  ", whichever legal pairs of choices are taken"
+            : "no assignment meets the memory limit of " + std::to_string(limit) +
+                  " bytes and the forbidden pairs together; tightest is time point " + time +
+                  ", where the smallest choices leave " +
+                  std::to_string(shrunk.model.room[size_t(shortage.time)]) + " bytes";
+    for (size_t i = 0; i < shortage.holders.size() && i < 5; ++i)
+      text += (i == 0 ? "; above its smallest choice holds node " : ", node ") +
+              std::to_string(shrunk.problemNode(shortage.holders[i].second)) + " " +
+              std::to_string(shortage.holders[i].first) + " bytes";
+    return text;
   }
 
   void rounds() {
@@ -320,6 +338,7 @@ private:
   Shrunk shrunk;
   Solution solution;
   Candidate best;
+  std::unique_ptr<MemoryProof> memoryProof;
   Total solutionCost = kInfinity;
   Total boundCost = 0;
   bool boundKnown = false;

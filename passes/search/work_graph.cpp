@@ -8,6 +8,9 @@ namespace ampc::search {
 
 namespace {
 
+/// Folding may add this many entries to a problem that has few.
+constexpr int64_t kEntriesToGrow = 4'000'000;
+
 uint64_t mix(uint64_t h, uint64_t v) {
   h ^= v;
   h *= 0xFF51AFD7ED558CCDull;
@@ -107,6 +110,8 @@ WorkGraph::WorkGraph(const Problem &problem, const CostScale &scale, const Stop 
     for (size_t i = 0; i < cost.size(); ++i)
       cost[i] = addClamped(cost[i], pool[it->second].values[i * (cost.size() + 1)]);
   }
+  foldBudget.entriesToGrow = std::max(kEntriesToGrow, pool.entriesInAll());
+  foldBudget.mostEntries = pool.entriesInAll() + 4 * kEntriesToGrow;
 }
 
 std::vector<int> &WorkGraph::liveEdges(int u) {

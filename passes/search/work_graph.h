@@ -96,6 +96,16 @@ struct Undo {
   std::shared_ptr<const ChoiceList> choice;
 };
 
+/// What folding may still add over all rounds, so that it cannot exhaust memory.
+struct FoldBudget {
+  /// Entries of matrices much larger than those they replace.
+  int64_t entriesToGrow = 0;
+  /// Entries of all tables beyond which nothing is folded that makes another.
+  int64_t mostEntries = 0;
+  /// Bytes of records.
+  int64_t recordBytes = 400'000'000;
+};
+
 class WorkGraph {
 public:
   WorkGraph(const Problem &problem, const CostScale &scale, const Stop &stop);
@@ -113,6 +123,7 @@ public:
   int64_t limitBytes = 0;
   Total constant = 0; ///< cost already decided
   std::vector<Undo> undo;
+  FoldBudget foldBudget;
 
   int choices(int u) const { return int(nodes[size_t(u)].cost.size()); }
   int other(const WorkEdge &edge, int u) const { return edge.u == u ? edge.v : edge.u; }

@@ -2,6 +2,7 @@
 // core.
 #pragma once
 
+#include "passes/search/model.h"
 #include "passes/search/problem.h"
 #include "passes/search/random.h"
 
@@ -129,6 +130,24 @@ inline std::optional<Total> exhaustive(const Problem &problem) {
       choice[u++] = 0;
     if (u == choice.size())
       return best;
+  }
+}
+
+/// Optimum of a model by trying everything; empty when infeasible.
+inline std::optional<Total> exhaustiveModel(const Model &model, Assignment &best) {
+  Assignment choice(size_t(model.nodes), 0);
+  std::optional<Total> least;
+  for (;;) {
+    Total cost = costOf(model, choice);
+    if (cost < kInfinity && fitsMemory(model, choice) && (!least || cost < *least)) {
+      least = cost;
+      best = choice;
+    }
+    int u = 0;
+    while (u < model.nodes && ++choice[size_t(u)] == model.choices(u))
+      choice[size_t(u++)] = 0;
+    if (u == model.nodes)
+      return least;
   }
 }
 
