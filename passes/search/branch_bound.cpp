@@ -41,6 +41,7 @@ public:
     }
     result.complete = true;
     descend(0);
+    result.steps = spent;
     return result;
   }
 

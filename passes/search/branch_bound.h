@@ -14,6 +14,7 @@ struct BranchResult {
   bool complete = false;
   Assignment choice; ///< best found below the given limit; empty when none
   Total cost = 0;
+  int64_t steps = 0; ///< of the work given
 };
 
 /// Looks for legal assignments that cost less than `costLimit` (model units, exclusive), within `work` steps.

@@ -40,6 +40,7 @@ public:
     std::vector<std::vector<int>> seenBy(static_cast<size_t>(model.nodes));
     Elimination result;
     result.legal = true;
+    result.entries = int64_t(plannedEntries);
     for (int u : order) {
       if (stop && stop())
         return std::nullopt;
@@ -97,7 +98,6 @@ private:
     for (int u = 0; u < model.nodes; ++u)
       queue.push({weight(u), u});
     std::vector<char> done(static_cast<size_t>(model.nodes), 0);
-    double inAll = 0;
     for (int64_t steps = 0; !queue.empty(); ++steps) {
       if (steps % 1024 == 0 && stop && stop())
         return false;
@@ -110,8 +110,8 @@ private:
         queue.push({now, u});
         continue;
       }
-      inAll += entries;
-      if (entries > double(limits.entriesPerTable) || inAll > double(limits.entriesInAll))
+      plannedEntries += entries;
+      if (entries > double(limits.entriesPerTable) || plannedEntries > double(limits.entriesInAll))
         return false;
       done[size_t(u)] = 1;
       order.push_back(u);
@@ -275,6 +275,7 @@ private:
   const std::function<bool()> &stop;
   std::vector<int> order;
   std::vector<Factor> factors;
+  double plannedEntries = 0;
   int64_t spent = 0, askAt = kStepsBetweenStops;
   bool isStopped = false;
 };

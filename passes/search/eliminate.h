@@ -18,6 +18,7 @@ struct Elimination {
   bool legal = false; ///< false: every assignment contains a forbidden entry
   Total cost = 0;
   Assignment choice;
+  int64_t entries = 0; ///< of all tables made
 };
 
 /// Smallest cost over all assignments, memory ignored. Empty when the limits forbid it or `stop` asked.

@@ -42,16 +42,11 @@ MemoryProof::MemoryProof(const Model &model) : model(model) {
       entries += int64_t(edge.table->byRow.size());
       if (entries > kMostEntries)
         return;
-      auto table = std::make_unique<Table>();
-      table->rows = edge.table->rows;
-      table->columns = edge.table->columns;
+      std::vector<int64_t> values;
+      values.reserve(edge.table->byRow.size());
       for (int64_t c : edge.table->byRow)
-        table->byRow.push_back(isForbidden(c) ? kInfinity : 0);
-      for (int64_t c : table->byRow)
-        table->realByRow.push_back(isForbidden(c) ? kForbiddenCost : 0);
-      for (int j = 0; j < table->columns; ++j)
-        for (int i = 0; i < table->rows; ++i)
-          table->realByColumn.push_back(isForbidden(table->at(i, j)) ? kForbiddenCost : 0);
+        values.push_back(isForbidden(c) ? kInfinity : 0);
+      auto table = makeTable(edge.table->rows, edge.table->columns, std::move(values), kForbiddenCost);
       it->second = table.get();
       bare.tables.push_back(std::move(table));
     }

@@ -1,7 +1,33 @@
 // Evaluation of assignments in the flat model, and its adjacency.
 #include "model.h"
 
+#include <algorithm>
+
 namespace ampc::search {
+
+std::unique_ptr<Table> makeTable(int rows, int columns, std::vector<int64_t> values, double forbidden) {
+  auto table = std::make_unique<Table>();
+  table->rows = rows;
+  table->columns = columns;
+  table->byRow = std::move(values);
+  table->realByRow.reserve(table->byRow.size());
+  for (int64_t c : table->byRow)
+    table->realByRow.push_back(c >= kInfinity ? forbidden : double(c));
+  table->realByColumn.resize(table->byRow.size());
+  for (int i = 0; i < rows; ++i)
+    for (int j = 0; j < columns; ++j)
+      table->realByColumn[size_t(j) * size_t(rows) + size_t(i)] =
+          table->realByRow[size_t(i) * size_t(columns) + size_t(j)];
+  return table;
+}
+
+double largestFinite(const std::vector<int64_t> &costs) {
+  int64_t largest = 0;
+  for (int64_t c : costs)
+    if (c < kInfinity)
+      largest = std::max(largest, c);
+  return double(largest);
+}
 
 Total costOf(const Model &model, const Assignment &choice) {
   Total sum = 0;

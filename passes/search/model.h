@@ -31,6 +31,11 @@ struct Table {
   int64_t at(int row, int column) const { return byRow[size_t(row) * size_t(columns) + size_t(column)]; }
 };
 
+std::unique_ptr<Table> makeTable(int rows, int columns, std::vector<int64_t> values, double forbidden);
+
+/// Largest entry below kInfinity.
+double largestFinite(const std::vector<int64_t> &costs);
+
 struct ModelEdge {
   int u = 0, v = 0; ///< rows belong to u, columns to v
   const Table *table = nullptr;

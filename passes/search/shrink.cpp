@@ -1,5 +1,6 @@
 // Runs the exact reductions to a fixed point, then lays what is left out flat.
 #include "shrink.h"
+#include "components.h"
 #include "work_graph.h"
 
 #include <algorithm>
@@ -110,13 +111,6 @@ static void flatten(WorkGraph &graph, Model &model, std::vector<int> &nodeOf) {
     if (!model.usesMemory(u))
       std::fill(model.memory.begin() + model.first[size_t(u)],
                 model.memory.begin() + model.first[size_t(u) + 1], 0);
-  auto largestFinite = [](const std::vector<int64_t> &costs) {
-    int64_t largest = 0;
-    for (int64_t c : costs)
-      if (c < kInfinity)
-        largest = std::max(largest, c);
-    return double(largest);
-  };
   double sum = 1e6;
   std::unordered_map<int, double> largestOf;
   for (int origin : nodeOf)
@@ -136,18 +130,8 @@ static void flatten(WorkGraph &graph, Model &model, std::vector<int> &nodeOf) {
       continue;
     auto [it, fresh] = tableOf.try_emplace(edge.table, nullptr);
     if (fresh) {
-      auto table = std::make_unique<Table>();
-      table->rows = graph.pool[edge.table].rows;
-      table->columns = graph.pool[edge.table].columns;
-      table->byRow = graph.pool.take(edge.table);
-      table->realByRow.reserve(table->byRow.size());
-      for (int64_t c : table->byRow)
-        table->realByRow.push_back(c >= kInfinity ? model.forbidden : double(c));
-      table->realByColumn.resize(table->byRow.size());
-      for (int i = 0; i < table->rows; ++i)
-        for (int j = 0; j < table->columns; ++j)
-          table->realByColumn[size_t(j) * size_t(table->rows) + size_t(i)] =
-              table->realByRow[size_t(i) * size_t(table->columns) + size_t(j)];
+      const TablePool::Entry &from = graph.pool[edge.table];
+      auto table = makeTable(from.rows, from.columns, graph.pool.take(edge.table), model.forbidden);
       it->second = table.get();
       model.tables.push_back(std::move(table));
     }
@@ -188,6 +172,8 @@ Shrunk shrink(const Problem &problem, const CostScale &scale, const Stop &enough
   // Dominance may have left the last round's removals unpropagated; the model needs every entry of cost
   // finite.
   if (fails(pruneImpossible(graph, enough)))
+    return result;
+  if (fails(settleComponents(graph, memoryMatters(graph), enough)))
     return result;
   if (stop && stop()) {
     result.stopped = true;

@@ -2,6 +2,7 @@
 // the problem, and any legal assignment of the model expands to a legal one of the same cost.
 #include "passes/search/random.h"
 #include "passes/search/shrink.h"
+#include "passes/search/solve.h"
 #include "random_problem.h"
 
 #include <gtest/gtest.h>
@@ -31,6 +32,61 @@ TEST(Shrink, KeepsTheOptimumAndExpands) {
     EXPECT_EQ(verified.violation, "") << "seed " << seed;
     EXPECT_EQ(toString(verified.cost), toString(*optimum)) << "seed " << seed;
   }
+}
+
+TEST(Shrink, PartsThatNothingJoinsAreSolvedApart) {
+  // Groups of six nodes of eight choices, all joined; every other group is a copy of the first.
+  Random random(6);
+  Problem problem;
+  const uint32_t groups = 30, size = 6;
+  for (uint32_t group = 0; group < groups; ++group) {
+    uint32_t edge = 0;
+    for (uint32_t u = 0; u < size; ++u) {
+      problem.nodes.push_back({});
+      for (int i = 0; i < 8; ++i)
+        problem.nodes.back().costs.push_back(group % 2 ? problem.nodes[u].costs[size_t(i)] : random.below(100));
+      for (uint32_t v = 0; v < u; ++v, ++edge) {
+        uint32_t matrix = edge;
+        if (group % 2 == 0) {
+          matrix = uint32_t(problem.matrices.size());
+          problem.matrices.push_back({});
+          for (int i = 0; i < 64; ++i)
+            problem.matrices.back().push_back(random.below(1000));
+        }
+        problem.edges.push_back({group * size + v, group * size + u, matrix});
+      }
+    }
+  }
+  Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
+  ASSERT_FALSE(shrunk.infeasible);
+  EXPECT_EQ(shrunk.model.nodes, 0);
+  std::vector<int32_t> choice = shrunk.expand({});
+  EXPECT_EQ(toString(verify(problem, choice).cost), toString(shrunk.constant));
+  // Each group by itself gives the same.
+  Total sum = 0;
+  for (uint32_t group = 0; group < groups; ++group) {
+    Problem alone;
+    alone.matrices = problem.matrices;
+    alone.nodes.assign(problem.nodes.begin() + group * size, problem.nodes.begin() + (group + 1) * size);
+    for (const Edge &edge : problem.edges)
+      if (edge.u / size == group)
+        alone.edges.push_back({edge.u % size, edge.v % size, edge.matrix});
+    Solution solution = solve(alone);
+    ASSERT_EQ(solution.status, Status::Optimal);
+    sum += solution.cost;
+  }
+  EXPECT_EQ(toString(shrunk.constant), toString(sum));
+  // A part that forbids everything makes the whole infeasible: three choices each, all of four nodes different.
+  std::vector<Cost> different = {kForbidden, 0, 0, 0, kForbidden, 0, 0, 0, kForbidden};
+  for (uint32_t u = 0; u < 4; ++u) {
+    problem.nodes.push_back({{1, 2, 4}, {}, {}});
+    for (uint32_t v = 0; v < u; ++v)
+      problem.edges.push_back({groups * size + v, groups * size + u, uint32_t(problem.matrices.size())});
+  }
+  problem.matrices.push_back(different);
+  shrunk = shrink(problem, scaleFor(problem, std::nullopt));
+  EXPECT_TRUE(shrunk.infeasible);
+  EXPECT_FALSE(shrunk.reason.empty());
 }
 
 TEST(Shrink, EndsEarlyWithAnEquivalentModel) {

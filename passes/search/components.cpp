@@ -1,0 +1,207 @@
+// See components.h. A part becomes a Model of its own; elimination solves what is narrow, branch and bound on the dual's
+// potentials what is small.
+#include "components.h"
+#include "branch_bound.h"
+#include "eliminate.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace ampc::search {
+
+namespace {
+
+/// Table entries that all parts together may cost elimination, and steps that they may cost branch and bound.
+constexpr int64_t kEntriesInAll = int64_t(1) << 25;
+constexpr int64_t kEntriesPerPart = int64_t(1) << 22;
+constexpr int64_t kBranchStepsInAll = 100'000'000;
+constexpr int64_t kBranchStepsPerPart = 5'000'000;
+/// Sweeps of message passing before branch and bound.
+constexpr int kSweeps = 60;
+/// Larger parts are left to the search.
+constexpr size_t kMostNodes = 400;
+
+/// What makes two parts the same problem: per node its costs, per edge its ends and table, in the order of the nodes.
+struct Shape {
+  std::vector<std::vector<int64_t>> costs;
+  std::vector<std::array<int, 3>> edges;
+  auto operator<=>(const Shape &) const = default;
+};
+
+class Settler {
+public:
+  Settler(WorkGraph &graph, const std::vector<char> &memoryMatters, const Stop &stop)
+      : graph(graph), memoryMatters(memoryMatters), stop(stop), partOf(graph.nodes.size(), -1),
+        positionOf(graph.nodes.size(), 0), fixedChange(graph.times.size() + 1, 0) {}
+
+  Shrinkage run() {
+    findParts();
+    if (parts.size() < 2)
+      return result;
+    for (const std::vector<int> &part : parts) {
+      if (stop && stop())
+        break;
+      bool isFree = part.size() <= kMostNodes &&
+                    std::none_of(part.begin(), part.end(), [&](int u) { return memoryMatters[size_t(u)] != 0; });
+      if (isFree && !settle(part))
+        break;
+    }
+    int64_t bytes = 0;
+    for (size_t t = 0; t < graph.fixed.size(); ++t)
+      graph.fixed[t] += bytes += fixedChange[t];
+    return result;
+  }
+
+private:
+  struct Answer {
+    bool isKnown = false, isLegal = false;
+    Assignment choice;
+    Total cost = 0;
+  };
+
+  void findParts() {
+    for (size_t seed = 0; seed < graph.nodes.size(); ++seed) {
+      if (!graph.nodes[seed].alive || partOf[seed] >= 0)
+        continue;
+      std::vector<int> part = {int(seed)};
+      partOf[seed] = int(parts.size());
+      for (size_t next = 0; next < part.size(); ++next)
+        for (int e : graph.liveEdges(part[next])) {
+          int v = graph.other(graph.edges[size_t(e)], part[next]);
+          if (partOf[size_t(v)] >= 0)
+            continue;
+          partOf[size_t(v)] = int(parts.size());
+          part.push_back(v);
+        }
+      // Equal parts become equal in the order of their nodes, however their edges were listed.
+      std::sort(part.begin(), part.end());
+      parts.push_back(std::move(part));
+    }
+  }
+
+  Shape shapeOf(const std::vector<int> &part) {
+    Shape shape;
+    for (size_t i = 0; i < part.size(); ++i)
+      positionOf[size_t(part[i])] = int(i);
+    for (int u : part) {
+      shape.costs.push_back(graph.nodes[size_t(u)].cost);
+      for (int e : graph.liveEdges(u)) {
+        const WorkEdge &edge = graph.edges[size_t(e)];
+        if (edge.u == u)
+          shape.edges.push_back({positionOf[size_t(u)], positionOf[size_t(edge.v)], edge.table});
+      }
+    }
+    std::sort(shape.edges.begin(), shape.edges.end());
+    return shape;
+  }
+
+  Model modelOf(const Shape &shape) const {
+    Model model;
+    model.nodes = int(shape.costs.size());
+    model.first.push_back(0);
+    double sum = 1e6;
+    for (const std::vector<int64_t> &costs : shape.costs) {
+      model.cost.insert(model.cost.end(), costs.begin(), costs.end());
+      model.first.push_back(int(model.cost.size()));
+      sum += double(*std::max_element(costs.begin(), costs.end()));
+    }
+    model.memory.assign(model.cost.size(), 0);
+    model.begin.assign(shape.costs.size(), 0);
+    model.end.assign(shape.costs.size(), 0);
+    for (const std::array<int, 3> &edge : shape.edges)
+      sum += largestFinite(graph.pool[edge[2]].values);
+    model.forbidden = 2 * sum;
+    std::map<int, const Table *> tableOf;
+    for (const std::array<int, 3> &edge : shape.edges) {
+      auto [it, isNew] = tableOf.try_emplace(edge[2], nullptr);
+      if (isNew) {
+        const TablePool::Entry &from = graph.pool[edge[2]];
+        model.tables.push_back(makeTable(from.rows, from.columns, from.values, model.forbidden));
+        it->second = model.tables.back().get();
+      }
+      model.edges.push_back({edge[0], edge[1], it->second});
+    }
+    buildArcs(model);
+    return model;
+  }
+
+  Answer solve(const Shape &shape) {
+    Answer answer;
+    int64_t entries = 0;
+    for (const std::array<int, 3> &edge : shape.edges)
+      entries += int64_t(graph.pool[edge[2]].values.size());
+    // Even laying the part out costs something.
+    if (entries > entriesLeft)
+      return answer;
+    entriesLeft -= entries;
+    Model model = modelOf(shape);
+    EliminationLimits limits;
+    limits.entriesPerTable = kEntriesPerPart / 4;
+    limits.entriesInAll = std::min(kEntriesPerPart, entriesLeft);
+    if (std::optional<Elimination> exact = eliminate(model, limits, stop)) {
+      entriesLeft -= exact->entries;
+      return {true, exact->legal, exact->choice, exact->cost};
+    }
+    int64_t steps = std::min(kBranchStepsPerPart, branchStepsLeft);
+    if (steps <= 0 || (stop && stop()))
+      return answer;
+    Dual dual(model);
+    for (int i = 0; i < kSweeps; ++i)
+      dual.sweep();
+    BranchResult tree = branchAndBound(model, dual, kInfinity, steps, stop);
+    branchStepsLeft -= tree.steps;
+    return {tree.complete, !tree.choice.empty(), tree.choice, tree.cost};
+  }
+
+  /// False when the part admits nothing legal.
+  bool settle(const std::vector<int> &part) {
+    auto [it, isNew] = answers.try_emplace(shapeOf(part));
+    if (isNew)
+      it->second = solve(it->first);
+    const Answer &answer = it->second;
+    if (!answer.isKnown)
+      return true;
+    if (!answer.isLegal) {
+      result.infeasible = true;
+      result.reason = "every assignment of node " + std::to_string(part[0]) + " and the " +
+                      std::to_string(part.size() - 1) + " nodes joined with it contains a forbidden pair of choices";
+      return false;
+    }
+    graph.constant += answer.cost;
+    result.changed = true;
+    for (size_t i = 0; i < part.size(); ++i) {
+      WorkNode &node = graph.nodes[size_t(part[i])];
+      node.alive = false;
+      // Memory that cannot matter may still differ per choice; the least is what everything else counts with.
+      if (node.begin < node.end) {
+        int64_t bytes = *std::min_element(node.memory.begin(), node.memory.end());
+        fixedChange[size_t(node.begin)] += bytes;
+        fixedChange[size_t(node.end)] -= bytes;
+      }
+      graph.undo.push_back({Undo::Kind::Fold, part[i], {}, 1,
+                            std::make_shared<const ChoiceList>(std::vector<int>(1, answer.choice[i]))});
+      for (int e : std::vector<int>(graph.liveEdges(part[i])))
+        graph.removeEdge(e);
+    }
+    return true;
+  }
+
+  WorkGraph &graph;
+  const std::vector<char> &memoryMatters;
+  const Stop &stop;
+  std::vector<std::vector<int>> parts;
+  std::vector<int> partOf, positionOf;
+  std::vector<int64_t> fixedChange; ///< bytes of decided nodes where they begin, and less where they end
+  std::map<Shape, Answer> answers;
+  int64_t entriesLeft = kEntriesInAll, branchStepsLeft = kBranchStepsInAll;
+  Shrinkage result;
+};
+
+} // namespace
+
+Shrinkage settleComponents(WorkGraph &graph, const std::vector<char> &memoryMatters, const Stop &stop) {
+  return Settler(graph, memoryMatters, stop).run();
+}
+
+} // namespace ampc::search
