@@ -39,14 +39,30 @@ public:
     findParts();
     if (parts.size() < 2)
       return result;
-    for (const std::vector<int> &part : parts) {
-      if (stop && stop())
-        break;
-      bool isFree = part.size() <= kMostNodes &&
-                    std::none_of(part.begin(), part.end(), [&](int u) { return memoryMatters[size_t(u)] != 0; });
-      if (isFree && !settle(part))
-        break;
+    // Parts whose optimum takes memory that others may need: theirs only if all optima fit together.
+    std::vector<std::pair<size_t, const Answer *>> pending;
+    bool isEachKnown = true;
+    for (size_t p = 0; p < parts.size() && !(stop && stop()); ++p) {
+      const Answer *answer = parts[p].size() <= kMostNodes ? answerFor(parts[p]) : nullptr;
+      isEachKnown &= answer != nullptr;
+      if (!answer)
+        continue;
+      if (!answer->isLegal) {
+        result.infeasible = true;
+        result.reason = "every assignment of node " + std::to_string(parts[p][0]) + " and the " +
+                        std::to_string(parts[p].size() - 1) +
+                        " nodes joined with it contains a forbidden pair of choices";
+        return result;
+      }
+      if (takesLeastMemory(parts[p], *answer))
+        decide(parts[p], *answer);
+      else
+        pending.push_back({p, answer});
+      ++numKnown;
     }
+    if (numKnown == parts.size() && isEachKnown && fits(pending))
+      for (auto [p, answer] : pending)
+        decide(parts[p], *answer);
     int64_t bytes = 0;
     for (size_t t = 0; t < graph.fixed.size(); ++t)
       graph.fixed[t] += bytes += fixedChange[t];
@@ -154,28 +170,60 @@ private:
     return {tree.complete, !tree.choice.empty(), tree.choice, tree.cost};
   }
 
-  /// False when the part admits nothing legal.
-  bool settle(const std::vector<int> &part) {
+  /// Null when the part could not be solved.
+  const Answer *answerFor(const std::vector<int> &part) {
     auto [it, isNew] = answers.try_emplace(shapeOf(part));
     if (isNew)
       it->second = solve(it->first);
-    const Answer &answer = it->second;
-    if (!answer.isKnown)
-      return true;
-    if (!answer.isLegal) {
-      result.infeasible = true;
-      result.reason = "every assignment of node " + std::to_string(part[0]) + " and the " +
-                      std::to_string(part.size() - 1) + " nodes joined with it contains a forbidden pair of choices";
-      return false;
+    return it->second.isKnown ? &it->second : nullptr;
+  }
+
+  /// Bytes of node u's choice, the least of the node's where they cannot matter.
+  int64_t bytesOf(int u, int choice) const {
+    const std::vector<int64_t> &memory = graph.nodes[size_t(u)].memory;
+    return memoryMatters[size_t(u)] ? memory[size_t(choice)] : *std::min_element(memory.begin(), memory.end());
+  }
+
+  bool takesLeastMemory(const std::vector<int> &part, const Answer &answer) const {
+    for (size_t i = 0; i < part.size(); ++i) {
+      const std::vector<int64_t> &memory = graph.nodes[size_t(part[i])].memory;
+      if (bytesOf(part[i], answer.choice[i]) > *std::min_element(memory.begin(), memory.end()))
+        return false;
     }
+    return true;
+  }
+
+  /// Whether the answers fit beside the smallest choices of everything else.
+  bool fits(const std::vector<std::pair<size_t, const Answer *>> &pending) const {
+    std::vector<int64_t> change(graph.times.size() + 1, 0);
+    for (auto [p, answer] : pending)
+      for (size_t i = 0; i < parts[p].size(); ++i) {
+        const WorkNode &node = graph.nodes[size_t(parts[p][i])];
+        if (node.begin >= node.end)
+          continue;
+        int64_t bytes = bytesOf(parts[p][i], answer->choice[i]) - *std::min_element(node.memory.begin(), node.memory.end());
+        change[size_t(node.begin)] += bytes;
+        change[size_t(node.end)] -= bytes;
+      }
+    std::vector<int64_t> room = graph.roomLeft();
+    int64_t used = 0, decided = 0;
+    for (size_t t = 0; t < room.size(); ++t) {
+      used += change[t];
+      decided += fixedChange[t];
+      if (used + decided > room[t])
+        return false;
+    }
+    return true;
+  }
+
+  void decide(const std::vector<int> &part, const Answer &answer) {
     graph.constant += answer.cost;
     result.changed = true;
     for (size_t i = 0; i < part.size(); ++i) {
       WorkNode &node = graph.nodes[size_t(part[i])];
       node.alive = false;
-      // Memory that cannot matter may still differ per choice; the least is what everything else counts with.
       if (node.begin < node.end) {
-        int64_t bytes = *std::min_element(node.memory.begin(), node.memory.end());
+        int64_t bytes = bytesOf(part[i], answer.choice[i]);
         fixedChange[size_t(node.begin)] += bytes;
         fixedChange[size_t(node.end)] -= bytes;
       }
@@ -184,7 +232,6 @@ private:
       for (int e : std::vector<int>(graph.liveEdges(part[i])))
         graph.removeEdge(e);
     }
-    return true;
   }
 
   WorkGraph &graph;
@@ -194,6 +241,7 @@ private:
   std::vector<int> partOf, positionOf;
   std::vector<int64_t> fixedChange; ///< bytes of decided nodes where they begin, and less where they end
   std::map<Shape, Answer> answers;
+  size_t numKnown = 0;
   int64_t entriesLeft = kEntriesInAll, branchStepsLeft = kBranchStepsInAll;
   Shrinkage result;
 };

@@ -76,6 +76,24 @@ TEST(Shrink, PartsThatNothingJoinsAreSolvedApart) {
     sum += solution.cost;
   }
   EXPECT_EQ(toString(shrunk.constant), toString(sum));
+  // Memory that matters somewhere, but not for the optimum: still nothing is left.
+  Problem limited = problem;
+  for (size_t u = 0; u < limited.nodes.size(); ++u) {
+    for (int i = 0; i < 8; ++i)
+      limited.nodes[u].memoryBytes.push_back(i == choice[u] ? 10 : random.below(20));
+    limited.nodes[u].live = {int64_t(u) % 7, 8 + int64_t(u) % 5};
+  }
+  limited.memoryLimitBytes = verify(limited, choice).peakBytes;
+  shrunk = shrink(limited, scaleFor(limited, std::nullopt));
+  EXPECT_EQ(shrunk.model.nodes, 0);
+  EXPECT_EQ(verify(limited, shrunk.expand(Assignment(size_t(shrunk.model.nodes), 0))).violation, "");
+  EXPECT_EQ(toString(shrunk.constant), toString(sum));
+  // One byte less, and memory decides between the parts.
+  --*limited.memoryLimitBytes;
+  Solution tight = solve(limited);
+  ASSERT_TRUE(tight.feasible);
+  EXPECT_GT(tight.cost, sum);
+  EXPECT_LE(tight.bound, tight.cost);
   // A part that forbids everything makes the whole infeasible: three choices each, all of four nodes different.
   std::vector<Cost> different = {kForbidden, 0, 0, 0, kForbidden, 0, 0, 0, kForbidden};
   for (uint32_t u = 0; u < 4; ++u) {
