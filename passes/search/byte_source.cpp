@@ -8,7 +8,7 @@
 
 namespace ampc::search {
 
-ReadError readBytes(const std::string &path, std::string &bytes, size_t limitBytes) {
+ReadError readBytes(const std::string &path, std::string &bytes, size_t limitBytes, const Stop &stop) {
   errno = 0;
   gzFile file = gzopen(path.c_str(), "rb");
   if (!file)
@@ -20,7 +20,7 @@ ReadError readBytes(const std::string &path, std::string &bytes, size_t limitByt
   for (;;) {
     if (bytes.size() - used < (size_t(1) << 20))
       bytes.resize(std::min(limitBytes + 1, std::max<size_t>(size_t(8) << 20, bytes.size() * 2)));
-    unsigned room = unsigned(std::min<size_t>(bytes.size() - used, size_t(1) << 26));
+    unsigned room = unsigned(std::min<size_t>(bytes.size() - used, size_t(1) << 24));
     int got = gzread(file, bytes.data() + used, room);
     if (got < 0) {
       int code = 0;
@@ -33,6 +33,10 @@ ReadError readBytes(const std::string &path, std::string &bytes, size_t limitByt
     }
     if (got == 0)
       break;
+    if (stop && stop()) {
+      gzclose(file);
+      return {ReadError::Kind::Stopped, "stopped while reading '" + path + "'"};
+    }
     used += size_t(got);
     if (used > limitBytes) {
       gzclose(file);

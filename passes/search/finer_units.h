@@ -5,6 +5,8 @@
 #include "cost_scale.h"
 #include "solve.h"
 
+#include <functional>
+
 namespace ampc::search {
 
 using SolveScaled = std::function<Solution(const SolveOptions &, const CostScale &)>;

@@ -9,21 +9,38 @@ namespace ampc::search {
 
 namespace {
 
+/// A longer text is refused: with what is made of it, memory would not suffice.
+constexpr size_t kLargestText = size_t(4) << 30;
+
 /// Cursor over JSON text. The first error sticks; every method is a no-op after it.
 class Scanner {
 public:
-  explicit Scanner(std::string_view text) : text(text) {}
+  Scanner(std::string_view text, const Stop &stop) : text(text), stop(stop) {}
 
   bool failed() const { return !message.empty(); }
+  bool stopped() const { return isStopped; }
   const std::string &error() const { return message; }
+  size_t at() const { return position; }
 
-  void fail(const std::string &what) {
+  void fail(const std::string &what) { failAt(position, what); }
+
+  void failAt(size_t place, const std::string &what) {
     if (failed())
       return;
     size_t line = 1;
-    for (size_t i = 0; i < position && i < text.size(); ++i)
+    for (size_t i = 0; i < place && i < text.size(); ++i)
       line += text[i] == '\n';
-    message = "line " + std::to_string(line) + ", byte " + std::to_string(position) + ": " + what;
+    message = "line " + std::to_string(line) + ", byte " + std::to_string(place) + ": " + what;
+  }
+
+  /// Fails when asked to stop.
+  void pause() {
+    if (position < askAt)
+      return;
+    askAt = position + kBytesBetweenStops;
+    isStopped = stop && stop();
+    if (isStopped)
+      fail("stopped");
   }
 
   char peek() {
@@ -96,12 +113,66 @@ public:
           fail("string without end");
           break;
         }
-        value.push_back('\\');
-        c = text[position++];
+        escape(value);
+        continue;
       }
       value.push_back(c);
     }
     return value;
+  }
+
+  /// Reads what follows a backslash.
+  void escape(std::string &value) {
+    static constexpr char kLetters[] = "\"\\/bfnrt", kMeant[] = "\"\\/\b\f\n\r\t";
+    char c = text[position++];
+    if (c == 'u') {
+      uint32_t code = hexadecimal();
+      // Two halves make one character beyond 16 bits; a lone half stands for nothing.
+      if (code >= 0xD800 && code < 0xDC00 && text.substr(position, 2) == "\\u") {
+        position += 2;
+        uint32_t low = hexadecimal();
+        code = low >= 0xDC00 && low < 0xE000 ? 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00) : 0xFFFD;
+      } else if (code >= 0xD800 && code < 0xE000) {
+        code = 0xFFFD;
+      }
+      return appendUtf8(code, value);
+    }
+    const char *letter = c == '\0' ? nullptr : std::strchr(kLetters, c);
+    if (!letter) {
+      --position;
+      return fail("unknown escape");
+    }
+    value.push_back(kMeant[letter - kLetters]);
+  }
+
+  uint32_t hexadecimal() {
+    uint32_t code = 0;
+    for (int i = 0; i < 4; ++i) {
+      char c = position < text.size() ? text[position] : '\0';
+      int digit = c >= '0' && c <= '9'   ? c - '0'
+                  : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                  : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                         : -1;
+      if (digit < 0) {
+        fail("expected four hexadecimal digits");
+        return 0;
+      }
+      code = code * 16 + uint32_t(digit);
+      ++position;
+    }
+    return code;
+  }
+
+  static void appendUtf8(uint32_t code, std::string &value) {
+    if (code < 0x80) {
+      value.push_back(char(code));
+      return;
+    }
+    int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    static constexpr uint8_t kLead[] = {0, 0xC0, 0xE0, 0xF0};
+    value.push_back(char(kLead[more] | (code >> (6 * more))));
+    while (more-- > 0)
+      value.push_back(char(0x80 | ((code >> (6 * more)) & 0x3F)));
   }
 
   /// Calls `item` for each element of an array.
@@ -109,9 +180,10 @@ public:
     expect('[');
     if (accept(']'))
       return;
-    do
+    do {
+      pause();
       item();
-    while (!failed() && accept(','));
+    } while (!failed() && accept(','));
     expect(']');
   }
 
@@ -150,8 +222,11 @@ public:
   }
 
 private:
+  static constexpr size_t kBytesBetweenStops = size_t(1) << 20;
   std::string_view text;
-  size_t position = 0;
+  const Stop &stop;
+  size_t position = 0, askAt = 0;
+  bool isStopped = false;
   std::string message;
 };
 
@@ -167,9 +242,21 @@ uint64_t hashOf(const std::vector<Cost> &values) {
 
 class Parser {
 public:
-  Parser(std::string_view text, Problem &problem) : in(text), problem(problem) {}
+  Parser(std::string_view text, Problem &problem, const Stop &stop) : in(text, stop), problem(problem) {}
 
-  std::string parse() {
+  ReadError parse() {
+    parseText();
+    if (!in.failed())
+      checkStructure();
+    if (in.failed())
+      return {in.stopped() ? ReadError::Kind::Stopped : ReadError::Kind::Malformed, in.error()};
+    // What is left to check() concerns the numbers together, and no one place.
+    std::string wrong = check(problem);
+    return wrong.empty() ? ReadError() : ReadError{ReadError::Kind::Malformed, wrong};
+  }
+
+private:
+  void parseText() {
     problem = Problem();
     bool found = false;
     in.object([&](const std::string &key) {
@@ -179,17 +266,15 @@ public:
         return in.fail("a second \"problem\"");
       found = true;
       parseProblem();
+      if (!in.failed() && !(nodesSeen && edgesSeen))
+        in.fail(nodesSeen ? "the problem ends without \"edges\"" : "the problem ends without \"nodes\"");
     });
     if (!in.failed() && !in.atEnd())
       in.fail("text after the end");
     if (!in.failed() && !found)
       in.fail("no \"problem\"");
-    if (in.failed())
-      return in.error();
-    return assemble();
   }
 
-private:
   void parseProblem() {
     in.object([&](const std::string &key) {
       if (key == "name")
@@ -198,9 +283,10 @@ private:
         parseNodes();
       else if (key == "edges")
         parseEdges();
-      else if (key == "usage_limit")
-        problem.memoryLimitBytes = in.integer("usage limit");
-      else
+      else if (key == "usage_limit") {
+        once(limitSeen, "usage_limit");
+        problem.memoryLimitBytes = notNegative("usage limit");
+      } else
         in.skip();
     });
   }
@@ -215,6 +301,15 @@ private:
     if (seen)
       in.fail(std::string("a second \"") + what + "\"");
     seen = true;
+  }
+
+  int64_t notNegative(const char *what) {
+    in.peek();
+    size_t place = in.at();
+    int64_t value = in.integer(what);
+    if (value < 0)
+      in.failAt(place, std::string(what) + " is negative");
+    return value;
   }
 
   void parseNodes() {
@@ -234,13 +329,19 @@ private:
         once(costsSeen, "costs");
         in.array([&] {
           Node &target = node(costs++);
-          in.array([&] { target.costs.push_back(in.integer("cost")); });
+          in.peek();
+          size_t place = in.at();
+          in.array([&] { target.costs.push_back(notNegative("cost")); });
+          if (target.costs.empty())
+            in.failAt(place, "node " + std::to_string(costs - 1) + " has no choices");
         });
       } else if (key == "usages") {
         once(usagesSeen, "usages");
         in.array([&] {
           Node &target = node(usages++);
-          in.array([&] { target.memoryBytes.push_back(in.integer("usage")); });
+          in.peek();
+          usagesAt.push_back(in.at());
+          in.array([&] { target.memoryBytes.push_back(notNegative("usage")); });
         });
       } else {
         in.skip();
@@ -256,6 +357,8 @@ private:
         in.array([&] {
           int64_t ends[2] = {0, 0};
           size_t count = 0;
+          in.peek();
+          endsAt.push_back(in.at());
           in.array([&] {
             int64_t end = in.integer("node of an edge");
             if (count == 2 || end < 0 || end > int64_t(UINT32_MAX))
@@ -270,7 +373,9 @@ private:
         once(matricesSeen, "costs");
         in.array([&] {
           row.clear();
-          in.array([&] { row.push_back(in.integer("cost")); });
+          in.peek();
+          costsAt.push_back(in.at());
+          in.array([&] { row.push_back(notNegative("cost")); });
           if (!in.failed())
             matrixOfEdge.push_back(intern());
         });
@@ -292,41 +397,29 @@ private:
     return index;
   }
 
-  std::string assemble() {
-    if (!nodesSeen)
-      return "no \"nodes\"";
-    size_t n = problem.nodes.size();
+  /// Whether the lists go together, with the place of the first that does not.
+  void checkStructure() {
+    const size_t n = problem.nodes.size();
     if (costs != n || intervals != n || (usagesSeen && usages != n))
-      return "nodes: " + std::to_string(intervals) + " intervals, " + std::to_string(costs) + " costs, " +
-             std::to_string(usages) + " usages";
+      return in.fail("nodes: " + std::to_string(intervals) + " intervals, " + std::to_string(costs) + " costs, " +
+                     std::to_string(usages) + " usages");
     if (matrixOfEdge.size() != problem.edges.size())
-      return "edges: " + std::to_string(problem.edges.size()) + " node pairs, " +
-             std::to_string(matrixOfEdge.size()) + " costs";
-    std::vector<Edge> kept;
-    kept.reserve(problem.edges.size());
+      return in.fail("edges: " + std::to_string(problem.edges.size()) + " node pairs, " +
+                     std::to_string(matrixOfEdge.size()) + " costs");
+    for (size_t u = 0; usagesSeen && u < n; ++u)
+      if (const Node &node = problem.nodes[u]; node.memoryBytes.size() != node.costs.size())
+        return in.failAt(usagesAt[u], "node " + std::to_string(u) + " has " + std::to_string(node.costs.size()) +
+                                          " costs but " + std::to_string(node.memoryBytes.size()) + " usages");
     for (size_t e = 0; e < problem.edges.size(); ++e) {
-      Edge edge = problem.edges[e];
+      Edge &edge = problem.edges[e];
       edge.matrix = matrixOfEdge[e];
-      if (edge.u != edge.v || edge.u >= n) {
-        kept.push_back(edge);
-        continue;
-      }
-      Node &target = problem.nodes[edge.u];
-      size_t k = target.costs.size();
-      const std::vector<Cost> &matrix = problem.matrices[edge.matrix];
-      if (matrix.size() != k * k)
-        return "edge " + std::to_string(e) + " needs " + std::to_string(k * k) + " costs, it has " +
-               std::to_string(matrix.size());
-      for (size_t i = 0; i < k; ++i) {
-        Cost extra = matrix[i * k + i];
-        if (extra < 0)
-          return "edge " + std::to_string(e) + " has a negative cost";
-        target.costs[i] =
-            target.costs[i] >= kForbidden || extra >= kForbidden ? kForbidden : target.costs[i] + extra;
-      }
+      if (edge.u >= n || edge.v >= n)
+        return in.failAt(endsAt[e], "edge " + std::to_string(e) + " names a node that does not exist");
+      size_t expected = problem.nodes[edge.u].costs.size() * problem.nodes[edge.v].costs.size();
+      if (size_t found = problem.matrices[edge.matrix].size(); found != expected)
+        return in.failAt(costsAt[e], "edge " + std::to_string(e) + " needs " + std::to_string(expected) +
+                                         " costs, it has " + std::to_string(found));
     }
-    problem.edges = std::move(kept);
-    return check(problem);
   }
 
   Scanner in;
@@ -336,21 +429,21 @@ private:
   std::vector<Cost> row;
   size_t intervals = 0, costs = 0, usages = 0;
   bool nodesSeen = false, edgesSeen = false, intervalsSeen = false, costsSeen = false, usagesSeen = false;
-  bool endsSeen = false, matricesSeen = false;
+  bool endsSeen = false, matricesSeen = false, limitSeen = false;
+  std::vector<size_t> usagesAt, endsAt, costsAt; ///< where the lists of nodes and edges begin in the text
 };
 
 } // namespace
 
-ReadError parseIopddl(std::string_view text, Problem &problem) {
-  std::string wrong = Parser(text, problem).parse();
-  return wrong.empty() ? ReadError() : ReadError{ReadError::Kind::Malformed, wrong};
+ReadError parseIopddl(std::string_view text, Problem &problem, const Stop &stop) {
+  return Parser(text, problem, stop).parse();
 }
 
-ReadError readIopddl(const std::string &path, Problem &problem) {
+ReadError readIopddl(const std::string &path, Problem &problem, const Stop &stop) {
   std::string text;
-  if (ReadError error = readBytes(path, text))
+  if (ReadError error = readBytes(path, text, kLargestText, stop))
     return error;
-  ReadError error = parseIopddl(text, problem);
+  ReadError error = parseIopddl(text, problem, stop);
   if (error)
     error.message = path + ": " + error.message;
   return error;

@@ -8,12 +8,12 @@
 
 namespace ampc::search {
 
-/// Parses `text`. A malformed text gives Kind::Malformed with the byte offset and what was expected there;
-/// `problem` is then unspecified. Equal matrices are stored once; an edge from a node to itself is added to
-/// the node's costs. The result passes check().
-ReadError parseIopddl(std::string_view text, Problem &problem);
+/// Parses `text`. A malformed text gives Kind::Malformed with line, byte offset and what was expected there;
+/// `problem` is then unspecified. Equal matrices are stored once. The result passes check(). When `stop` asks, the
+/// result is Kind::Stopped.
+ReadError parseIopddl(std::string_view text, Problem &problem, const Stop &stop = {});
 
 /// Reads and parses a plain or gzip file.
-ReadError readIopddl(const std::string &path, Problem &problem);
+ReadError readIopddl(const std::string &path, Problem &problem, const Stop &stop = {});
 
 } // namespace ampc::search

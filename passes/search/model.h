@@ -3,9 +3,9 @@
 #pragma once
 
 #include "problem.h"
+#include "stop.h"
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -14,9 +14,6 @@ namespace ampc::search {
 /// Forbidden inside the solver. Every sum of finite costs of a model stays below kInfinity / 2, so two
 /// entries can be added before clamping.
 inline constexpr int64_t kInfinity = int64_t(1) << 60;
-
-/// Asked now and then by whatever takes long; true means end with what there is. May be empty.
-using Stop = std::function<bool()>;
 
 inline int64_t addClamped(int64_t a, int64_t b) { return a + b < kInfinity ? a + b : kInfinity; }
 

@@ -10,7 +10,7 @@ namespace {
 
 std::string at(const char *what, size_t index) { return std::string(what) + " " + std::to_string(index); }
 
-/// 2^62: sums of one node's costs and its edges' costs must stay far from overflow.
+/// Sums of memory must stay far from overflow.
 constexpr int64_t kMemoryCeiling = int64_t(1) << 62;
 
 std::string checkNode(const Node &node, size_t index) {
@@ -25,8 +25,8 @@ std::string checkNode(const Node &node, size_t index) {
     return at("node", index) + " has " + std::to_string(node.costs.size()) + " costs but " +
            std::to_string(node.memoryBytes.size()) + " memory entries";
   for (size_t i = 0; i < node.memoryBytes.size(); ++i)
-    if (node.memoryBytes[i] < 0 || node.memoryBytes[i] > kMemoryCeiling)
-      return at("node", index) + ": memory of choice " + std::to_string(i) + " is negative or above 2^62";
+    if (node.memoryBytes[i] < 0)
+      return at("node", index) + ": memory of choice " + std::to_string(i) + " is negative";
   return {};
 }
 
@@ -44,10 +44,11 @@ std::string check(const Problem &problem) {
     if (!wrong.empty())
       return wrong;
     const std::vector<int64_t> &memory = problem.nodes[u].memoryBytes;
-    if (!problem.nodes[u].live.empty() && !memory.empty())
-      live += *std::max_element(memory.begin(), memory.end());
+    // A choice above the limit cannot be taken, however far above.
+    if (problem.memoryLimitBytes && !problem.nodes[u].live.empty() && !memory.empty())
+      live += std::min(Total(*std::max_element(memory.begin(), memory.end())), Total(*problem.memoryLimitBytes) + 1);
   }
-  if (problem.memoryLimitBytes && live > kMemoryCeiling)
+  if (live > kMemoryCeiling)
     return "the memory of all nodes together exceeds 2^62 bytes";
   for (size_t m = 0; m < problem.matrices.size(); ++m)
     for (Cost cost : problem.matrices[m])
@@ -103,7 +104,7 @@ Verification verify(const Problem &problem, const std::vector<int32_t> &choice) 
   for (const auto &[time, bytes] : change) {
     used += bytes;
     if (used > result.peakBytes) {
-      result.peakBytes = int64_t(used);
+      result.peakBytes = int64_t(std::min<Total>(used, INT64_MAX));
       result.peakTime = time;
     }
   }

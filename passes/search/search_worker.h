@@ -4,6 +4,8 @@
 
 #include "block_search.h"
 
+#include <functional>
+
 namespace ampc::search {
 
 /// An assignment of the model that is legal and fits, or nothing.

@@ -77,6 +77,12 @@ WorkGraph::WorkGraph(const Problem &problem, const CostScale &scale, const Stop 
     times.erase(std::unique(times.begin(), times.end()), times.end());
   }
   fixed.assign(times.size(), 0);
+  // What is far above the limit counts as just above it where sums would overflow otherwise; see check().
+  Total most = 0;
+  for (const Node &node : problem.nodes)
+    if (limited && !node.live.empty() && !node.memoryBytes.empty())
+      most += *std::max_element(node.memoryBytes.begin(), node.memoryBytes.end());
+  const bool isClamped = most > (Total(1) << 62);
   for (size_t u = 0; u < n; ++u) {
     const Node &from = problem.nodes[u];
     WorkNode &to = nodes[u];
@@ -87,6 +93,9 @@ WorkGraph::WorkGraph(const Problem &problem, const CostScale &scale, const Stop 
       to.begin = int(std::lower_bound(times.begin(), times.end(), from.live.begin) - times.begin());
       to.end = int(std::lower_bound(times.begin(), times.end(), from.live.end) - times.begin());
     }
+    if (isClamped)
+      for (int64_t &bytes : to.memory)
+        bytes = std::min(bytes, limitBytes + 1);
     if (to.begin >= to.end)
       std::fill(to.memory.begin(), to.memory.end(), 0);
   }

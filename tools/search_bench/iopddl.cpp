@@ -35,8 +35,19 @@ std::string choiceArray(const Solution &solution) {
 
 int runIopddl(const Arguments &arguments) {
   Problem problem;
-  if (ReadError error = readIopddl(arguments.file, problem))
-    return reportReadError(error);
+  // Reading counts against the limit.
+  const double limit = searchLimit(arguments.timeLimitSeconds);
+  auto stop = [&] {
+    return (arguments.cancel && arguments.cancel->load()) || (limit > 0 && secondsSinceStart() >= limit);
+  };
+  if (ReadError error = readIopddl(arguments.file, problem, stop)) {
+    if (error.kind != ReadError::Kind::Stopped)
+      return reportReadError(error);
+    Solution none;
+    none.reason = "stopped while the problem was being read";
+    std::printf("%s\n", line(problem, none).c_str());
+    return 9;
+  }
   FILE *trace = nullptr;
   if (!arguments.traceFile.empty()) {
     trace = std::fopen(arguments.traceFile.c_str(), "w");
