@@ -56,6 +56,7 @@ public:
       if (merged.scope.empty()) {
         if (merged.values[0] >= kInfinity) {
           result.legal = false;
+          result.culprit = u;
           return result;
         }
         result.cost += merged.values[0];

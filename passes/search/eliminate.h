@@ -15,7 +15,8 @@ struct EliminationLimits {
 };
 
 struct Elimination {
-  bool legal = false; ///< false: every assignment contains a forbidden entry
+  bool legal = false; ///< false: every assignment contains a forbidden entry, one among the nodes joined with `culprit`
+  int culprit = 0;
   Total cost = 0;
   Assignment choice;
   int64_t entries = 0; ///< of all tables made

@@ -89,12 +89,19 @@ MemoryProof::Outcome MemoryProof::run(int64_t work, const Stop &stop) {
   return result.complete ? Outcome::Infeasible : Outcome::Open;
 }
 
+int MemoryProof::tightest() const {
+  if (ascent) {
+    const std::vector<double> &price = ascent->bestPrice();
+    auto highest = std::max_element(price.begin(), price.end());
+    if (*highest > 0)
+      return int(highest - price.begin());
+  }
+  return int(std::min_element(model.room.begin(), model.room.end()) - model.room.begin());
+}
+
 MemoryProof::Shortage MemoryProof::shortage() const {
   Shortage result;
-  const std::vector<double> &price = ascent->bestPrice();
-  result.time = int(std::max_element(price.begin(), price.end()) - price.begin());
-  if (price[size_t(result.time)] <= 0)
-    result.time = int(std::min_element(model.room.begin(), model.room.end()) - model.room.begin());
+  result.time = tightest();
   // Priced alone, so that the byte counts.
   Dual alone(bare);
   const size_t t = size_t(result.time);

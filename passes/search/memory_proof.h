@@ -18,9 +18,12 @@ public:
   /// After Feasible: an assignment that is legal and fits.
   const Assignment &found() const { return assignment; }
 
+  /// The model's time point that has the highest price so far, or the least room.
+  int tightest() const;
+
   /// Where memory lacks.
   struct Shortage {
-    int time = 0; ///< of the model
+    int time = 0; ///< tightest()
     /// Every legal assignment needs at least so many bytes more than there are, by this time point alone; 0: only
     /// several time points together prove it.
     int64_t bytesOver = 0;

@@ -129,6 +129,11 @@ private:
           : options.timeLimitSeconds > 0
               ? "nothing feasible was found within the time limit, and nothing proves that none exists"
               : "nothing feasible was found with this effort, and nothing proves that none exists";
+      // Where it is tightest, as far as the attempt to prove it has come.
+      const std::vector<int64_t> &room = shrunk.model.room;
+      if (!room.empty())
+        solution.reason += "; " + tightestTime(memoryProof ? memoryProof->tightest()
+                                                           : int(std::min_element(room.begin(), room.end()) - room.begin()));
     } else {
       // Costs were halved when they did not fit; then equality in the model's unit is not equality.
       if (solutionCost <= boundCost && scale.shift == 0)
@@ -153,7 +158,8 @@ private:
       return false;
     if (!exact->legal) {
       solution.status = Status::Infeasible;
-      solution.reason = "every assignment contains a forbidden pair of choices";
+      solution.reason = "every assignment of node " + std::to_string(shrunk.problemNode(exact->culprit)) +
+                        " and the nodes joined with it contains a forbidden pair of choices";
       return true;
     }
     raiseBound(exact->cost);
@@ -233,6 +239,13 @@ private:
     return true;
   }
 
+  std::string tightestTime(int time) const {
+    const size_t t = size_t(time);
+    return "tightest is time point " + std::to_string(shrunk.model.timeOf[t]) + ", where the smallest choices leave " +
+           std::to_string(shrunk.model.room[t]) + " of " + std::to_string(problem.memoryLimitBytes.value_or(0)) +
+           " bytes";
+  }
+
   std::string whyTooLittleMemory(const MemoryProof::Shortage &shortage) const {
     std::string time = std::to_string(shrunk.model.timeOf[size_t(shortage.time)]);
     int64_t limit = problem.memoryLimitBytes.value_or(0);
@@ -241,10 +254,7 @@ private:
             ? "time point " + time + " needs at least " + std::to_string(limit + shortage.bytesOver) + " bytes, " +
                   std::to_string(shortage.bytesOver) + " more than the limit of " + std::to_string(limit) +
                   ", whichever legal pairs of choices are taken"
-            : "no assignment meets the memory limit of " + std::to_string(limit) +
-                  " bytes and the forbidden pairs together; tightest is time point " + time +
-                  ", where the smallest choices leave " +
-                  std::to_string(shrunk.model.room[size_t(shortage.time)]) + " bytes";
+            : "no assignment meets the memory limit and the forbidden pairs together; " + tightestTime(shortage.time);
     for (size_t i = 0; i < shortage.holders.size() && i < 5; ++i)
       text += (i == 0 ? "; above its smallest choice holds node " : ", node ") +
               std::to_string(shrunk.problemNode(shortage.holders[i].second)) + " " +

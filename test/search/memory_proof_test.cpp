@@ -107,3 +107,27 @@ TEST(MemoryProof, PairsThatForceMemoryAreNamedWithTimeBytesAndNodes) {
   ASSERT_TRUE(solution.feasible);
   EXPECT_EQ(toString(solution.cost), toString(Total(pairs) * 8));
 }
+
+TEST(MemoryProof, TheTightestTimeIsWhereForbiddenPairsLackMemoryNotWhereLeastIsLeft) {
+  Problem problem;
+  problem.matrices.push_back({kForbidden, 0, 0, 0});
+  // Pairs that must take 10 bytes each at time 7, more than there are; at time 0 a large node leaves less room, but
+  // all that nodes could take there beyond their smallest choices they need not take.
+  for (uint32_t u = 0; u < 20; ++u) {
+    problem.nodes.push_back({{5, 3}, {0, 10}, {7, 9}});
+    if (u % 2)
+      problem.edges.push_back({u - 1, u, 0});
+  }
+  problem.nodes.push_back({{1}, {60}, {0, 5}});
+  for (uint32_t u = 0; u < 8; ++u)
+    problem.nodes.push_back({{5, 3}, {0, 10}, {0, 5}});
+  problem.memoryLimitBytes = 95;
+  Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
+  ASSERT_FALSE(shrunk.infeasible);
+  ASSERT_EQ(shrunk.model.times, 2);
+  MemoryProof proof(shrunk.model);
+  EXPECT_EQ(shrunk.model.timeOf[size_t(proof.tightest())], 0);
+  EXPECT_EQ(proof.run(1'000'000, {}), MemoryProof::Outcome::Infeasible);
+  EXPECT_EQ(shrunk.model.timeOf[size_t(proof.tightest())], 7);
+  EXPECT_EQ(proof.shortage().bytesOver, 5);
+}
