@@ -31,6 +31,8 @@ constexpr int kPatientRounds = 12;
 /// Reductions may use what is left of a time limit beside this share.
 constexpr double kSearchTime = 0.6;
 constexpr int64_t kTrialSteps = 130;
+/// So many times the work after which an assignment was found that no cost has guided, the search starts from it.
+constexpr int64_t kBlindPatience = 16;
 
 class Session {
 public:
@@ -206,17 +208,19 @@ private:
 
   /// True when the tree was searched to its end, or nothing feasible exists.
   bool branch(PriceAscent &ascent, int64_t work) {
-    if (!best.exists() && shrunk.model.times > 0 && tryMemoryProof(work))
+    if (!solution.feasible && shrunk.model.times > 0 && tryMemoryProof(work))
       return true;
+    if (!best.exists() && solution.feasible && work >= kBlindPatience * blindWork)
+      best = {memoryProof->found(), solutionCost};
     ascent.settle(1);
-    Total limit = best.exists() ? best.cost : Total(kInfinity);
+    Total limit = solution.feasible ? solutionCost : Total(kInfinity);
     BranchResult result = branchAndBound(shrunk.model, ascent.dual(), limit, work, stop);
     if (!result.choice.empty())
       accept({result.choice, result.cost});
     if (!result.complete)
       return false;
-    if (best.exists()) {
-      raiseBound(best.cost);
+    if (solution.feasible) {
+      raiseBound(solutionCost);
     } else {
       solution.status = Status::Infeasible;
       solution.reason = shrunk.model.times > 0 ? whyTooLittleMemory(memoryProof->shortage())
@@ -230,8 +234,13 @@ private:
     if (!memoryProof)
       memoryProof = std::make_unique<MemoryProof>(shrunk.model);
     MemoryProof::Outcome outcome = memoryProof->run(work, stop);
-    if (outcome == MemoryProof::Outcome::Feasible)
-      accept({memoryProof->found(), costOf(shrunk.model, memoryProof->found())});
+    if (outcome == MemoryProof::Outcome::Feasible &&
+        accept({memoryProof->found(), costOf(shrunk.model, memoryProof->found())})) {
+      // Costs played no part in it: something to show, but the search had rather start from its own proposals.
+      best = Candidate();
+      blindWork = work;
+      report();
+    }
     if (outcome != MemoryProof::Outcome::Infeasible)
       return false;
     solution.status = Status::Infeasible;
@@ -349,6 +358,7 @@ private:
   Solution solution;
   Candidate best;
   std::unique_ptr<MemoryProof> memoryProof;
+  int64_t blindWork = 0; ///< done when the proof came upon an assignment that fits
   Total solutionCost = kInfinity;
   Total boundCost = 0;
   bool boundKnown = false;
