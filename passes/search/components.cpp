@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 
 namespace ampc::search {
@@ -33,7 +34,7 @@ class Settler {
 public:
   Settler(WorkGraph &graph, const std::vector<char> &memoryMatters, const Stop &stop)
       : graph(graph), memoryMatters(memoryMatters), stop(stop), partOf(graph.nodes.size(), -1),
-        positionOf(graph.nodes.size(), 0), fixedChange(graph.times.size() + 1, 0) {}
+        positionOf(graph.nodes.size(), 0), decided(graph.times.size()) {}
 
   Shrinkage run() {
     findParts();
@@ -63,9 +64,7 @@ public:
     if (numKnown == parts.size() && isEachKnown && fits(pending))
       for (auto [p, answer] : pending)
         decide(parts[p], *answer);
-    int64_t bytes = 0;
-    for (size_t t = 0; t < graph.fixed.size(); ++t)
-      graph.fixed[t] += bytes += fixedChange[t];
+    graph.addFixed(decided);
     return result;
   }
 
@@ -195,25 +194,16 @@ private:
 
   /// Whether the answers fit beside the smallest choices of everything else.
   bool fits(const std::vector<std::pair<size_t, const Answer *>> &pending) const {
-    std::vector<int64_t> change(graph.times.size() + 1, 0);
+    SpanSums used = decided;
     for (auto [p, answer] : pending)
       for (size_t i = 0; i < parts[p].size(); ++i) {
         const WorkNode &node = graph.nodes[size_t(parts[p][i])];
-        if (node.begin >= node.end)
-          continue;
-        int64_t bytes = bytesOf(parts[p][i], answer->choice[i]) - *std::min_element(node.memory.begin(), node.memory.end());
-        change[size_t(node.begin)] += bytes;
-        change[size_t(node.end)] -= bytes;
+        used.add(node.begin, node.end,
+                 bytesOf(parts[p][i], answer->choice[i]) -
+                     *std::min_element(node.memory.begin(), node.memory.end()));
       }
-    std::vector<int64_t> room = graph.roomLeft();
-    int64_t used = 0, decided = 0;
-    for (size_t t = 0; t < room.size(); ++t) {
-      used += change[t];
-      decided += fixedChange[t];
-      if (used + decided > room[t])
-        return false;
-    }
-    return true;
+    std::vector<int64_t> totals = used.totals(), room = graph.roomLeft();
+    return std::equal(totals.begin(), totals.end(), room.begin(), std::less_equal<int64_t>());
   }
 
   void decide(const std::vector<int> &part, const Answer &answer) {
@@ -222,11 +212,7 @@ private:
     for (size_t i = 0; i < part.size(); ++i) {
       WorkNode &node = graph.nodes[size_t(part[i])];
       node.alive = false;
-      if (node.begin < node.end) {
-        int64_t bytes = bytesOf(part[i], answer.choice[i]);
-        fixedChange[size_t(node.begin)] += bytes;
-        fixedChange[size_t(node.end)] -= bytes;
-      }
+      decided.add(node.begin, node.end, bytesOf(part[i], answer.choice[i]));
       graph.undo.push_back({Undo::Kind::Fold, part[i], {}, 1,
                             std::make_shared<const ChoiceList>(std::vector<int>(1, answer.choice[i]))});
       for (int e : std::vector<int>(graph.liveEdges(part[i])))
@@ -239,7 +225,7 @@ private:
   const Stop &stop;
   std::vector<std::vector<int>> parts;
   std::vector<int> partOf, positionOf;
-  std::vector<int64_t> fixedChange; ///< bytes of decided nodes where they begin, and less where they end
+  SpanSums decided; ///< bytes of the nodes that are gone
   std::map<Shape, Answer> answers;
   size_t numKnown = 0;
   int64_t entriesLeft = kEntriesInAll, branchStepsLeft = kBranchStepsInAll;

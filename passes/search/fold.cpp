@@ -25,7 +25,7 @@ class Folder {
 public:
   Folder(WorkGraph &graph, const std::vector<char> &memoryMatters, const Stop &stop)
       : graph(graph), memoryMatters(memoryMatters), stop(stop), isQueued(graph.nodes.size(), 1),
-        fixedChange(graph.times.size() + 1, 0),
+        removed(graph.times.size()),
         collectAt(2 * graph.pool.entriesInAll() + kEntriesBetweenCollections) {}
 
   Shrinkage run() {
@@ -45,9 +45,7 @@ public:
         isFull |= graph.pool.entriesInAll() > graph.foldBudget.mostEntries;
       }
     }
-    int64_t bytes = 0;
-    for (size_t t = 0; t < graph.fixed.size(); ++t)
-      graph.fixed[t] += bytes += fixedChange[t];
+    graph.addFixed(removed);
     return result;
   }
 
@@ -77,11 +75,7 @@ private:
     node.alive = false;
     result.changed = true;
     // Memory that does not matter may still differ per choice; what is kept of it is the smallest.
-    int64_t bytes = *std::min_element(node.memory.begin(), node.memory.end());
-    if (node.begin < node.end) {
-      fixedChange[size_t(node.begin)] += bytes;
-      fixedChange[size_t(node.end)] -= bytes;
-    }
+    removed.add(node.begin, node.end, *std::min_element(node.memory.begin(), node.memory.end()));
     for (int e : edges) {
       int v = graph.other(graph.edges[size_t(e)], u);
       graph.removeEdge(e);
@@ -223,7 +217,7 @@ private:
   const Stop &stop;
   std::deque<int> queued;
   std::vector<char> isQueued;
-  std::vector<int64_t> fixedChange; ///< bytes of removed nodes where they begin, and less where they end
+  SpanSums removed; ///< bytes of the nodes that are gone
   int64_t collectAt;
   bool isFull = false; ///< tables or records have grown so large that no more are made
   std::map<std::tuple<int, int, bool, int, bool>, Product> products;
@@ -236,21 +230,15 @@ std::vector<char> memoryMatters(const WorkGraph &graph) {
   std::vector<char> matters(graph.nodes.size(), 0);
   if (graph.times.empty())
     return matters;
-  std::vector<int64_t> most(graph.times.size() + 1, 0);
-  for (const WorkNode &node : graph.nodes) {
-    if (!node.alive || node.begin >= node.end)
-      continue;
-    int64_t bytes = *std::max_element(node.memory.begin(), node.memory.end());
-    most[size_t(node.begin)] += bytes;
-    most[size_t(node.end)] -= bytes;
-  }
+  SpanSums largest(graph.times.size());
+  for (const WorkNode &node : graph.nodes)
+    if (node.alive)
+      largest.add(node.begin, node.end, *std::max_element(node.memory.begin(), node.memory.end()));
+  std::vector<int64_t> most = largest.totals();
   // Number of time points before t that the largest choices together would exceed.
   std::vector<int> tight(graph.times.size() + 1, 0);
-  int64_t used = 0;
-  for (size_t t = 0; t < graph.times.size(); ++t) {
-    used += most[t];
-    tight[t + 1] = tight[t] + (used + graph.fixed[t] > graph.limitBytes);
-  }
+  for (size_t t = 0; t < graph.times.size(); ++t)
+    tight[t + 1] = tight[t] + (most[t] + graph.fixed[t] > graph.limitBytes);
   for (size_t u = 0; u < graph.nodes.size(); ++u) {
     const WorkNode &node = graph.nodes[u];
     matters[u] = node.alive && node.begin < node.end && tight[size_t(node.end)] > tight[size_t(node.begin)];

@@ -1,7 +1,9 @@
 // Evaluation of assignments in the flat model, and its adjacency.
 #include "model.h"
+#include "span_sums.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace ampc::search {
 
@@ -39,21 +41,12 @@ Total costOf(const Model &model, const Assignment &choice) {
 }
 
 bool fitsMemory(const Model &model, const Assignment &choice) {
-  std::vector<int64_t> change(size_t(model.times) + 1, 0);
-  for (int u = 0; u < model.nodes; ++u) {
-    if (!model.usesMemory(u))
-      continue;
-    int64_t bytes = model.memory[size_t(model.first[size_t(u)] + choice[size_t(u)])];
-    change[size_t(model.begin[size_t(u)])] += bytes;
-    change[size_t(model.end[size_t(u)])] -= bytes;
-  }
-  int64_t used = 0;
-  for (int t = 0; t < model.times; ++t) {
-    used += change[size_t(t)];
-    if (used > model.room[size_t(t)])
-      return false;
-  }
-  return true;
+  SpanSums used{size_t(model.times)};
+  for (int u = 0; u < model.nodes; ++u)
+    used.add(model.begin[size_t(u)], model.end[size_t(u)],
+             model.memory[size_t(model.first[size_t(u)] + choice[size_t(u)])]);
+  std::vector<int64_t> totals = used.totals();
+  return std::equal(totals.begin(), totals.end(), model.room.begin(), std::less_equal<int64_t>());
 }
 
 void buildArcs(Model &model) {

@@ -165,21 +165,14 @@ private:
   bool dropTooLarge(Shrinkage &result) {
     if (graph.times.empty())
       return false;
-    std::vector<int64_t> change(graph.times.size() + 1, 0);
-    for (size_t u = 0; u < graph.nodes.size(); ++u) {
-      const WorkNode &node = graph.nodes[u];
-      if (!node.alive || node.begin >= node.end)
-        continue;
-      int64_t bytes = least(u);
-      change[size_t(node.begin)] += bytes;
-      change[size_t(node.end)] -= bytes;
-    }
-    std::vector<int64_t> room(graph.times.size());
-    int64_t used = 0;
+    SpanSums smallestChoices(graph.times.size());
+    for (size_t u = 0; u < graph.nodes.size(); ++u)
+      if (const WorkNode &node = graph.nodes[u]; node.alive && node.begin < node.end)
+        smallestChoices.add(node.begin, node.end, least(u));
+    std::vector<int64_t> room = smallestChoices.totals();
     size_t worst = 0;
     for (size_t t = 0; t < room.size(); ++t) {
-      used += change[t];
-      room[t] = graph.limitBytes - used - graph.fixed[t];
+      room[t] = graph.limitBytes - room[t] - graph.fixed[t];
       if (room[t] < room[worst])
         worst = t;
     }

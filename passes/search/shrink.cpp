@@ -87,7 +87,7 @@ static void flatten(WorkGraph &graph, Model &model, std::vector<int> &nodeOf) {
   model.timeOf = graph.times;
   model.room = graph.roomLeft();
   model.first.push_back(0);
-  std::vector<int64_t> most(size_t(model.times) + 1, 0);
+  SpanSums most{size_t(model.times)};
   for (int origin : nodeOf) {
     const WorkNode &node = graph.nodes[size_t(origin)];
     int64_t least = *std::min_element(node.memory.begin(), node.memory.end());
@@ -99,14 +99,10 @@ static void flatten(WorkGraph &graph, Model &model, std::vector<int> &nodeOf) {
     model.begin.push_back(uses ? node.begin : 0);
     model.end.push_back(uses ? node.end : 0);
     model.first.push_back(int(model.cost.size()));
-    if (uses) {
-      most[size_t(node.begin)] += largest - least;
-      most[size_t(node.end)] -= largest - least;
-    }
+    if (uses)
+      most.add(node.begin, node.end, largest - least);
   }
-  for (size_t t = 1; t < most.size(); ++t)
-    most[t] += most[t - 1];
-  keepBindingTimes(model, most);
+  keepBindingTimes(model, most.totals());
   for (int u = 0; u < model.nodes; ++u)
     if (!model.usesMemory(u))
       std::fill(model.memory.begin() + model.first[size_t(u)],

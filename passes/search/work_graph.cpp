@@ -201,6 +201,12 @@ void WorkGraph::levelMemory(const std::vector<char> &matters) {
                 *std::min_element(nodes[u].memory.begin(), nodes[u].memory.end()));
 }
 
+void WorkGraph::addFixed(const SpanSums &bytes) {
+  std::vector<int64_t> totals = bytes.totals();
+  for (size_t t = 0; t < fixed.size(); ++t)
+    fixed[t] += totals[t];
+}
+
 void WorkGraph::dropUnusedTables() {
   std::vector<char> isUsed(pool.size(), 0);
   for (const WorkEdge &edge : edges)
@@ -221,20 +227,13 @@ void WorkGraph::keepRecordsOnly() {
 }
 
 std::vector<int64_t> WorkGraph::roomLeft() const {
-  std::vector<int64_t> change(times.size() + 1, 0);
-  for (const WorkNode &node : nodes) {
-    if (!node.alive || node.begin >= node.end)
-      continue;
-    int64_t least = *std::min_element(node.memory.begin(), node.memory.end());
-    change[size_t(node.begin)] += least;
-    change[size_t(node.end)] -= least;
-  }
-  std::vector<int64_t> room(times.size());
-  int64_t used = 0;
-  for (size_t t = 0; t < times.size(); ++t) {
-    used += change[t];
-    room[t] = limitBytes - used - fixed[t];
-  }
+  SpanSums least(times.size());
+  for (const WorkNode &node : nodes)
+    if (node.alive)
+      least.add(node.begin, node.end, *std::min_element(node.memory.begin(), node.memory.end()));
+  std::vector<int64_t> room = least.totals();
+  for (size_t t = 0; t < times.size(); ++t)
+    room[t] = limitBytes - room[t] - fixed[t];
   return room;
 }
 

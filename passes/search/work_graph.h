@@ -4,6 +4,7 @@
 
 #include "cost_scale.h"
 #include "model.h"
+#include "span_sums.h"
 
 #include <cstdint>
 #include <memory>
@@ -145,6 +146,8 @@ public:
   std::vector<int64_t> roomLeft() const;
   /// Sets the memory of nodes for which it cannot matter to their least choice's.
   void levelMemory(const std::vector<char> &matters);
+  /// Adds bytes of nodes that are gone.
+  void addFixed(const SpanSums &bytes);
   /// Frees tables that no edge uses any more.
   void dropUnusedTables();
   /// Frees all that restore() does not need.
