@@ -28,8 +28,9 @@ constexpr double kWorkPerEffort = 3e8;
 /// long.
 constexpr double kSearchShare = 0.12;
 constexpr int kPatientRounds = 12;
-/// Reductions may use what is left of a time limit beside this share.
-constexpr double kSearchTime = 0.6;
+/// Reductions may use this share of the time that is left, and no more than so many seconds and a share of the limit:
+/// something feasible is wanted early.
+constexpr double kReductionShare = 0.4, kReductionSeconds = 1.5, kReductionMore = 0.03;
 constexpr int64_t kTrialSteps = 130;
 /// So many times the work after which an assignment was found that no cost has guided, the search starts from it.
 constexpr int64_t kBlindPatience = 16;
@@ -41,7 +42,12 @@ public:
         stop([this] { return cancelled() || late(0.0); }) {}
 
   Solution run() {
-    shrunk = shrink(problem, scale, [this] { return cancelled() || late(kSearchTime * options.timeLimitSeconds); }, stop);
+    const double left = options.timeLimitSeconds - seconds();
+    const double reductionsUntil =
+        seconds() + std::min(kReductionShare * left, kReductionSeconds + kReductionMore * options.timeLimitSeconds);
+    shrunk = shrink(
+        problem, scale,
+        [&] { return cancelled() || (options.timeLimitSeconds > 0 && seconds() >= reductionsUntil); }, stop);
     if (shrunk.infeasible)
       return infeasible(shrunk.reason);
     if (shrunk.stopped)

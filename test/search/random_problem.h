@@ -33,8 +33,8 @@ inline Shape shapeOf(uint64_t seed) {
   shape.memory = random.below(4) != 0;
   double tight[] = {-0.05, 0.0, 0.05, 0.2, 0.5, 1.0};
   shape.tightness = tight[random.below(6)];
-  int64_t costs[] = {1, 10, 1000, 1'000'000'000, 20'000'000'000'000'000};
-  shape.largestCost = costs[random.below(5)];
+  int64_t costs[] = {1, 10, 1000, 1'000'000'000, 20'000'000'000'000'000, 900'000'000'000'000'000};
+  shape.largestCost = costs[random.below(6)];
   return shape;
 }
 
