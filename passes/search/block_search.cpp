@@ -233,14 +233,28 @@ int BlockSearch::nodeLiveAt(int time) {
   // Rejection sampling among the nodes that begin shortly before, and those that live long.
   int from = beginOf[size_t(std::max(0, time - kLongLife))], to = beginOf[size_t(time) + 1];
   int total = to - from + int(longLived.size());
-  for (int attempt = 0; attempt < 40 && total > 0; ++attempt) {
-    int pick = random.below(total);
-    int u = pick < to - from ? byBegin[size_t(from + pick)] : longLived[size_t(pick - (to - from))];
-    if (model.begin[size_t(u)] <= time && time < model.end[size_t(u)] &&
-        (attempt > 20 || model.memory[size_t(model.first[size_t(u)] + current[size_t(u)])] > 0))
+  if (total == 0)
+    return -1;
+  auto at = [&](int pick) {
+    return pick < to - from ? byBegin[size_t(from + pick)] : longLived[size_t(pick - (to - from))];
+  };
+  auto live = [&](int u) { return model.begin[size_t(u)] <= time && time < model.end[size_t(u)]; };
+  auto takes = [&](int u) { return model.memory[size_t(model.first[size_t(u)] + current[size_t(u)])] > 0; };
+  for (int attempt = 0; attempt < 40; ++attempt) {
+    int u = at(random.below(total));
+    if (live(u) && (attempt > 20 || takes(u)))
       return u;
   }
-  return -1;
+  // Few of them live that long: look at all, from anywhere on.
+  spent += total;
+  int any = -1;
+  for (int i = 0, pick = random.below(total); i < total; ++i, pick = pick + 1 < total ? pick + 1 : 0)
+    if (int u = at(pick); live(u)) {
+      if (takes(u))
+        return u;
+      any = u;
+    }
+  return any;
 }
 
 bool BlockSearch::moveAt(int seed, int coreNodes) {
@@ -297,6 +311,7 @@ void BlockSearch::improve(int64_t work, const std::function<bool()> &stop) {
 
 bool BlockSearch::repair(int64_t work, const std::function<bool()> &stop) {
   spent = 0;
+  outOfWork = false;
   int64_t checkAt = 0;
   double scale = 1.0;
   int failures = 0;
@@ -335,6 +350,7 @@ bool BlockSearch::repair(int64_t work, const std::function<bool()> &stop) {
     if (failures > 4000)
       return false;
   }
+  outOfWork = profile.worst() > 0 && spent >= work;
   return profile.worst() <= 0;
 }
 

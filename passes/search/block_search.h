@@ -26,6 +26,8 @@ public:
   void improve(int64_t work, const std::function<bool()> &stop);
   /// Moves towards an assignment whose memory fits. True when reached.
   bool repair(int64_t work, const std::function<bool()> &stop);
+  /// The last repair ended because its work did, with memory still exceeded.
+  bool ranOut() const { return outOfWork; }
 
   const Assignment &choice() const { return current; }
   bool fits() const { return profile.worst() <= 0; }
@@ -65,6 +67,7 @@ private:
   std::vector<int> longLived;
   std::vector<int> coreSeeds;
   int64_t spent = 0;
+  bool outOfWork = false;
 };
 
 } // namespace ampc::search

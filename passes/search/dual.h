@@ -47,20 +47,32 @@ public:
   /// contain forbidden pairs.
   const Assignment &proposal() const { return chosen; }
 
+  /// What the bound depends on: the rest follows from it.
+  struct State {
+    std::vector<double> price, message;
+  };
+  State state() const { return {price, message}; }
+  void copyState(State &into) const {
+    into.price = price;
+    into.message = message;
+  }
+  /// Swaps with `other`. potentials() and certify() are then those of the new state at once; sweep() needs
+  /// reprice() first.
+  void exchange(State &other) {
+    price.swap(other.price);
+    message.swap(other.message);
+  }
+
   /// Messages and prices rounded to integers, which are still messages and prices.
   Potentials potentials() const;
   /// The bound of potentials(), rounded up to the next cost: no rounding can lift it above the optimum. At
   /// least 0.
   Total certify() const;
 
-  /// Per choice: cost plus priced memory.
-  const std::vector<double> &pricedCost() const { return priced; }
   /// Sum of prices over the node's interval.
   double pricePerByte(int u) const {
     return pricePrefix[size_t(model.end[size_t(u)])] - pricePrefix[size_t(model.begin[size_t(u)])];
   }
-  /// Sum over time points of price * room: what the priced cost must be reduced by to give a bound.
-  double pricedRoom() const { return roomValue; }
 
 private:
   void pass(bool forward);

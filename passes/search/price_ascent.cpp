@@ -15,7 +15,7 @@ constexpr int kPatience = 15;
 } // namespace
 
 PriceAscent::PriceAscent(const Model &model, Mode mode)
-    : model(model), mode(mode), passing(model), bestPrices(passing.price) {
+    : model(model), mode(mode), passing(model), bestState(passing.state()) {
   slope.assign(size_t(model.times), 0.0);
   for (const ModelEdge &edge : model.edges)
     entries += int64_t(edge.table->byRow.size()) * 2 + 64;
@@ -35,7 +35,7 @@ void PriceAscent::step(double knownCost) {
       sinceBetter = 0;
     }
     best = bound;
-    bestPrices = passing.price;
+    passing.copyState(bestState);
   }
   ++sinceBetter;
   use.assign(size_t(model.times) + 1, 0.0);
@@ -63,7 +63,7 @@ void PriceAscent::step(double knownCost) {
     sinceBetter = 0;
     level = std::max(level * 0.85, kShortest);
     if (bound < best - 0.3 * level * std::fabs(best)) {
-      passing.price = bestPrices;
+      passing.price = bestState.price;
       return;
     }
   }
@@ -73,13 +73,6 @@ void PriceAscent::step(double knownCost) {
   double distance = (averaging ? kShorter : 1.0) * std::max(0.0, target - bound) / squares;
   for (int t = 0; t < model.times; ++t)
     passing.price[size_t(t)] = std::max(0.0, passing.price[size_t(t)] + distance * slope[size_t(t)]);
-}
-
-void PriceAscent::settle(int sweeps) {
-  passing.price = bestPrices;
-  passing.reprice();
-  for (int i = 0; i < sweeps; ++i)
-    best = std::max(best, passing.sweep());
 }
 
 } // namespace ampc::search

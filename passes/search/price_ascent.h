@@ -23,15 +23,20 @@ public:
   /// Largest bound seen, model units, in doubles.
   double bestBound() const { return best; }
   /// Prices that gave it.
-  const std::vector<double> &bestPrice() const { return bestPrices; }
-  /// The last step's proposal, whether its memory fits, and what it costs with memory priced.
+  const std::vector<double> &bestPrice() const { return bestState.price; }
+  /// The last step's proposal, and whether its memory fits.
   const Assignment &proposal() const { return passing.proposal(); }
   bool proposalFits() const { return fits; }
   /// No longer worth its time: the step length has shrunk to nothing.
   bool stalled() const { return level <= kShortest; }
-  /// Makes the prices and messages of the best bound current, and sweeps on with them.
-  void settle(int sweeps);
-  const Dual &dual() const { return passing; }
+  /// Calls `use` with the dual at the prices and messages of the best bound; the climb goes on from where it
+  /// was.
+  template <typename Use> auto atBest(Use use) {
+    passing.exchange(bestState);
+    auto result = use(static_cast<const Dual &>(passing));
+    passing.exchange(bestState);
+    return result;
+  }
   int64_t steps() const { return stepsDone; }
   /// Table entries that one step looks at.
   int64_t workPerStep() const { return entries; }
@@ -42,7 +47,8 @@ private:
   const Model &model;
   const Mode mode;
   Dual passing;
-  std::vector<double> bestPrices, slope, use;
+  Dual::State bestState;
+  std::vector<double> slope, use;
   double best = -1e300, level = 0.3;
   int sinceBetter = 0;
   bool fits = false;

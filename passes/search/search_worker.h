@@ -28,15 +28,22 @@ public:
                const std::function<bool()> &stop);
 
   const Candidate &best() const { return found; }
+  /// Called with every new best, on the thread that searches.
+  std::function<void(const Candidate &)> publish;
+  /// The last repair neither succeeded nor gave up: its work ran out.
+  bool repairCut() const { return cut; }
 
 private:
   /// Compares the search's state with the best; true when it was better.
   bool keep();
+  /// The end of a descent without prices, where cost only falls: what it finds is kept as it goes.
+  void descend(int64_t work, const std::function<bool()> &stop);
 
   const Model &model;
   BlockSearch search;
   Candidate found;
   int turn = 0;
+  bool cut = false;
 };
 
 } // namespace ampc::search

@@ -12,6 +12,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
 #include <thread>
 
 namespace ampc::search {
@@ -22,11 +25,19 @@ namespace {
 /// meaning.
 constexpr double kFirstRoundWork = 3e6;
 constexpr double kLongestRoundWork = 2e8;
-/// Without a time limit, per unit of effort.
+/// Without a time limit, per unit of effort: at least so much work, and at least so many sweeps of the whole
+/// model. While a repair is cut short by its round and nothing is feasible yet, more by this factor.
 constexpr double kWorkPerEffort = 3e8;
-/// A table entry costs a block move this much less often than a sweep: both tasks of a round take about as
-/// long.
+constexpr double kSweepsPerEffort = 150;
+constexpr double kUntilFeasible = 20;
+/// Work of a round's search per work of its sweeps. A move jumps about in memory where a sweep reads along
+/// it: with this share both take about as long.
 constexpr double kSearchShare = 0.12;
+/// With a time limit, the part of the time that goes into certificates of the bound.
+constexpr double kCertifyShare = 0.05;
+constexpr double kEndless = 1e300;
+/// Work of a repair per choice of the model, at least, while nothing feasible is known.
+constexpr int64_t kRepairPerChoice = 60;
 constexpr int kPatientRounds = 12;
 /// Reductions may use this share of the time that is left, and no more than so many seconds and a share of the limit:
 /// something feasible is wanted early.
@@ -39,7 +50,11 @@ class Session {
 public:
   Session(const Problem &problem, const SolveOptions &options, const CostScale &scale)
       : problem(problem), options(options), scale(scale), begin(std::chrono::steady_clock::now()),
-        stop([this] { return cancelled() || late(0.0); }) {}
+        home(std::this_thread::get_id()), stop([this] {
+          if (std::this_thread::get_id() == home)
+            takePublished();
+          return cancelled() || late(reserve);
+        }) {}
 
   Solution run() {
     const double left = options.timeLimitSeconds - seconds();
@@ -59,8 +74,13 @@ public:
       raiseBound(solutionCost);
       return finish();
     }
-    if (!tryElimination())
-      rounds();
+    try {
+      if (!tryElimination())
+        rounds();
+    } catch (const std::bad_alloc &) {
+      // What has been found until here stands.
+      outOfMemory = true;
+    }
     return finish();
   }
 
@@ -70,16 +90,16 @@ private:
     return passed.count() + options.elapsedSeconds;
   }
   bool cancelled() const { return options.cancel && options.cancel->load(std::memory_order_relaxed); }
-  bool late(double reserve) const {
-    return options.timeLimitSeconds > 0 && seconds() + reserve >= options.timeLimitSeconds;
+  bool late(double before) const {
+    return options.timeLimitSeconds > 0 && seconds() + before >= options.timeLimitSeconds;
   }
 
   double gap() const {
-    if (!best.exists() && !solution.feasible)
+    if (!solution.feasible)
       return 1.0;
-    if (solutionCost <= boundCost)
+    if (solution.cost <= solution.bound)
       return 0.0;
-    return double(solutionCost - boundCost) / double(solutionCost);
+    return double(solution.cost - solution.bound) / double(solution.cost);
   }
 
   void report() {
@@ -99,24 +119,54 @@ private:
     solution.bound = scale.base + ((bound + shrunk.constant) << scale.shift);
   }
 
-  /// Takes a candidate when it is better and an independent check agrees.
-  bool accept(const Candidate &candidate) {
-    if (candidate.cost >= kInfinity || (solution.feasible && candidate.cost >= solutionCost))
+  /// Takes a candidate when it is better and an independent check agrees. `evenEqual` takes one of the same
+  /// cost as well, so that what a round leaves does not depend on which task was first within it.
+  bool accept(const Candidate &candidate, bool evenEqual = false) {
+    if (candidate.cost >= kInfinity || (solution.feasible && candidate.cost >= solutionCost + evenEqual))
       return false;
     std::vector<int32_t> choice = shrunk.expand(candidate.choice);
     Verification verified = verify(problem, choice);
     // In a coarser unit the smaller sum may cost more.
-    if (!verified.violation.empty() || (solution.feasible && verified.cost >= solution.cost))
+    if (!verified.violation.empty() || (solution.feasible && verified.cost >= solution.cost + evenEqual))
       return false;
+    bool better = !solution.feasible || candidate.cost < solutionCost;
     best = candidate;
     solutionCost = candidate.cost;
     solution.feasible = true;
     solution.choice = std::move(choice);
     solution.cost = verified.cost;
+    if (better)
+      report();
     return true;
   }
 
-  bool closed() const { return solution.feasible && gap() <= options.gapTarget; }
+  /// From any thread, within a round: an improvement is safe and reported as soon as the solving thread looks.
+  void publish(const Candidate &candidate) {
+    if (std::this_thread::get_id() == home) {
+      accept(candidate);
+      return;
+    }
+    std::lock_guard<std::mutex> lock(publishing);
+    if (candidate.cost < published.cost)
+      published = candidate;
+    anyPublished.store(true, std::memory_order_release);
+    news.notify_one();
+  }
+  void takePublished() {
+    if (!anyPublished.load(std::memory_order_acquire))
+      return;
+    Candidate taken;
+    {
+      std::lock_guard<std::mutex> lock(publishing);
+      std::swap(taken, published);
+      anyPublished.store(false, std::memory_order_relaxed);
+    }
+    accept(taken);
+  }
+
+  bool closed() const {
+    return solution.feasible && (solutionCost <= boundCost || gap() <= options.gapTarget);
+  }
 
   Solution infeasible(const std::string &reason) {
     solution.status = Status::Infeasible;
@@ -133,7 +183,8 @@ private:
     if (!solution.feasible) {
       solution.status = Status::NotFound;
       solution.reason =
-          cancelled() ? "cancelled before anything feasible was found"
+          cancelled()   ? "cancelled before anything feasible was found"
+          : outOfMemory ? "memory ran out before anything feasible was found"
           : options.timeLimitSeconds > 0
               ? "nothing feasible was found within the time limit, and nothing proves that none exists"
               : "nothing feasible was found with this effort, and nothing proves that none exists";
@@ -182,8 +233,8 @@ private:
     std::vector<Assignment> proposals;
   };
 
-  void raise(PriceAscent &ascent, double work, Exchange &out, Candidate &natural) {
-    double known = best.exists() ? double(best.cost) : PriceAscent::kNoCost;
+  void raise(PriceAscent &ascent, double work, const Candidate &base, Exchange &out, Candidate &natural) {
+    double known = base.exists() ? double(base.cost) : PriceAscent::kNoCost;
     double spent = 0;
     out.proposals.clear();
     Total cheapest = 0;
@@ -191,8 +242,11 @@ private:
       ascent.step(known);
       spent += double(ascent.workPerStep());
       Total cost = costOf(shrunk.model, ascent.proposal());
-      if (ascent.proposalFits() && cost < natural.cost)
+      if (ascent.proposalFits() && cost < natural.cost) {
         natural = {ascent.proposal(), cost};
+        if (cost < base.cost)
+          publish(natural);
+      }
       // Of those that do not fit, the cheapest legal one and the last are worth a repair.
       if (!ascent.proposalFits() && cost < kInfinity && (out.proposals.empty() || cost < cheapest)) {
         cheapest = cost;
@@ -203,13 +257,82 @@ private:
     out.price = ascent.bestPrice();
   }
 
-  void searchRound(SearchWorker &worker, const Exchange &in, double work, bool fresh) {
+  /// `base` is the best at the round's start: what comes within it depends on timing.
+  void searchRound(SearchWorker &worker, const Candidate &base, const Exchange &in, double work, bool fresh) {
     int64_t share = int64_t(work * kSearchShare);
-    if (fresh || !best.exists())
-      for (const Assignment &proposal : in.proposals)
-        worker.adopt(proposal, in.price, share / (2 * int64_t(in.proposals.size())), stop);
-    else
-      worker.improve(best, in.price, share, stop);
+    if (base.exists() && !fresh) {
+      worker.improve(base, in.price, share, stop);
+      return;
+    }
+    int64_t each = share / (2 * int64_t(in.proposals.size()));
+    if (!base.exists()) {
+      // What takes least memory fits, and need only become legal; a repair must be able to visit every node.
+      each = std::max(each, int64_t(shrunk.model.cost.size()) * kRepairPerChoice);
+      worker.adopt(leastMemory(), in.price, each, stop);
+    }
+    for (const Assignment &proposal : in.proposals)
+      worker.adopt(proposal, in.price, each, stop);
+  }
+
+  /// Every node's choice of least memory, the cheapest of those.
+  Assignment leastMemory() const {
+    const Model &model = shrunk.model;
+    Assignment choice(size_t(model.nodes), 0);
+    for (int u = 0; u < model.nodes; ++u) {
+      const int first = model.first[size_t(u)];
+      auto key = [&](int i) {
+        return std::pair(model.memory[size_t(first + i)], model.cost[size_t(first + i)]);
+      };
+      for (int i = 1; i < model.choices(u); ++i)
+        if (key(i) < key(choice[size_t(u)]))
+          choice[size_t(u)] = i;
+    }
+    return choice;
+  }
+
+  /// Runs both on threads of their own where there are two; the solving thread takes what they publish.
+  void runBoth(const std::function<void()> &other, const std::function<void()> &own) {
+    if (options.threads < 2) {
+      other();
+      own();
+      return;
+    }
+    std::exception_ptr failure;
+    bool ended = false;
+    {
+      std::jthread thread([&] {
+        try {
+          other();
+        } catch (...) {
+          failure = std::current_exception();
+        }
+        std::lock_guard<std::mutex> lock(publishing);
+        ended = true;
+        news.notify_one();
+      });
+      own();
+      std::unique_lock<std::mutex> lock(publishing);
+      while (!ended) {
+        news.wait(lock, [&] { return ended || anyPublished; });
+        lock.unlock();
+        takePublished();
+        lock.lock();
+      }
+    }
+    if (failure)
+      std::rethrow_exception(failure);
+  }
+
+  /// The certificate of the higher climb.
+  void certify(std::vector<std::unique_ptr<PriceAscent>> &ascents) {
+    PriceAscent &highest =
+        *ascents[ascents.size() > 1 && ascents[1]->bestBound() > ascents[0]->bestBound() ? 1 : 0];
+    double from = seconds();
+    Total was = boundCost;
+    raiseBound(highest.atBest([](const Dual &dual) { return dual.certify(); }));
+    certifySeconds = seconds() - from;
+    if (boundCost > was)
+      report();
   }
 
   /// True when the tree was searched to its end, or nothing feasible exists.
@@ -218,9 +341,9 @@ private:
       return true;
     if (!best.exists() && solution.feasible && work >= kBlindPatience * blindWork)
       best = {memoryProof->found(), solutionCost};
-    ascent.settle(1);
     Total limit = solution.feasible ? solutionCost : Total(kInfinity);
-    BranchResult result = branchAndBound(shrunk.model, ascent.dual(), limit, work, stop);
+    BranchResult result = ascent.atBest(
+        [&](const Dual &dual) { return branchAndBound(shrunk.model, dual, limit, work, stop); });
     if (!result.choice.empty())
       accept({result.choice, result.cost});
     if (!result.complete)
@@ -288,54 +411,53 @@ private:
     Exchange now;
     now.price = ascents[0]->bestPrice();
     now.proposals = {ascents[0]->proposal()};
-    double round = kFirstRoundWork, spent = 0, certifySeconds = 0.05, nextCertify = 0,
-           branchAt = kFirstRoundWork;
-    const double budget =
-        options.timeLimitSeconds > 0 ? 1e300 : kWorkPerEffort * std::max(0.0, options.effort);
+    for (SearchWorker *worker : {&first, &second})
+      worker->publish = [this](const Candidate &candidate) { publish(candidate); };
+    double round = kFirstRoundWork, spent = 0, nextCertify = 0, branchAt = kFirstRoundWork;
+    const bool timed = options.timeLimitSeconds > 0;
+    const double budget = timed ? kEndless
+                                : std::max(0.0, options.effort) *
+                                      std::max(kWorkPerEffort,
+                                               kSweepsPerEffort * double(ascents[0]->workPerStep()));
+    auto mayGoOn = [&] {
+      bool cut = !solution.feasible && (first.repairCut() || second.repairCut());
+      return spent < budget * (cut ? kUntilFeasible : 1.0) && !closed() && !stop();
+    };
     int quiet = 0;
-    for (int number = 0; spent < budget && !closed() && !stop() && !late(2 * certifySeconds); ++number) {
+    for (int number = 0; mayGoOn(); ++number) {
       if (ascents.size() > 1 && ascents[0]->steps() >= kTrialSteps && ascents[1]->steps() >= kTrialSteps)
         ascents.erase(ascents.begin() + (ascents[0]->bestBound() >= ascents[1]->bestBound() ? 1 : 0));
       PriceAscent &ascent = *ascents[ascents.size() > 1 && ascents[1]->steps() < ascents[0]->steps() ? 1 : 0];
       Exchange next;
       Candidate natural;
-      Total before = solution.feasible ? solutionCost : Total(kInfinity);
+      const Candidate base = best;
       double boundBefore = ascent.bestBound();
       bool raising = !ascent.stalled();
       // While the bound moves, every other round starts from what it proposes.
       bool fresh = raising && number % 2 == 0;
-      auto other = [&] {
-        if (raising)
-          raise(ascent, round, next, natural);
-        else
-          searchRound(second, now, round, false);
-      };
-      if (options.threads >= 2) {
-        std::thread thread(other);
-        searchRound(first, now, round, fresh);
-        thread.join();
-      } else {
-        other();
-        searchRound(first, now, round, fresh);
-      }
-      bool better = accept(natural);
-      better |= accept(first.best());
-      better |= accept(second.best());
+      runBoth(
+          [&] {
+            if (raising)
+              raise(ascent, round, base, next, natural);
+            else
+              searchRound(second, base, now, round, false);
+          },
+          [&] { searchRound(first, base, now, round, fresh); });
+      const Candidate *winner = &natural;
+      for (const SearchWorker *worker : {&first, &second})
+        if (worker->best().cost < winner->cost)
+          winner = &worker->best();
+      if (winner->cost < base.cost)
+        accept(*winner, true);
       if (raising)
         now = std::move(next);
       spent += 2 * round;
-      if (raising && solution.feasible && (spent >= nextCertify || ascent.stalled())) {
-        double from = seconds();
-        ascent.settle(1);
-        Total was = boundCost;
-        raiseBound(ascent.dual().certify());
-        better |= boundCost > was;
-        certifySeconds = seconds() - from;
-        nextCertify = spent * 1.5;
-        certifySeconds = std::max(certifySeconds, 0.01);
+      if (raising && ((timed ? seconds() : spent) >= nextCertify || ascent.stalled())) {
+        certify(ascents);
+        nextCertify = timed ? seconds() + certifySeconds / kCertifyShare : spent * 1.5;
+        // The last certificate must still find its time.
+        reserve = std::min(2 * certifySeconds, 0.2 * options.timeLimitSeconds);
       }
-      if (better)
-        report();
       if (!closed() && spent >= branchAt && !stop()) {
         branchAt = spent * 2;
         if (branch(ascent, int64_t(spent / 4)))
@@ -343,28 +465,33 @@ private:
       }
       round = std::min(round * 1.3, kLongestRoundWork);
       bool bounded = ascent.bestBound() > boundBefore + 1e-5 * std::fabs(boundBefore);
-      quiet = (solution.feasible && solutionCost < before) || bounded ? 0 : quiet + 1;
+      quiet = best.cost < base.cost || bounded ? 0 : quiet + 1;
       if (options.timeLimitSeconds <= 0 && ascent.stalled() && quiet >= kPatientRounds)
         break;
     }
-    if (closed() || cancelled() || late(certifySeconds))
-      return;
-    PriceAscent &highest =
-        *ascents[ascents.size() > 1 && ascents[1]->bestBound() > ascents[0]->bestBound() ? 1 : 0];
-    highest.settle(1);
-    raiseBound(highest.dual().certify());
+    reserve = 0;
+    if (!closed() && !stop())
+      certify(ascents);
   }
 
   const Problem &problem;
   const SolveOptions &options;
   const CostScale &scale;
   std::chrono::steady_clock::time_point begin;
+  const std::thread::id home;
   std::function<bool()> stop;
+  /// Seconds that the rounds leave for the last certificate.
+  double reserve = 0, certifySeconds = 0;
+  std::mutex publishing;
+  std::condition_variable news;
+  std::atomic<bool> anyPublished = false;
+  Candidate published;
   Shrunk shrunk;
   Solution solution;
   Candidate best;
   std::unique_ptr<MemoryProof> memoryProof;
   int64_t blindWork = 0; ///< done when the proof came upon an assignment that fits
+  bool outOfMemory = false;
   Total solutionCost = kInfinity;
   Total boundCost = 0;
   bool boundKnown = false;
