@@ -150,6 +150,11 @@ public:
                                     : kNever);
     complete = true;
     int across = cpus + 1;
+    // What crosses an ideal is paid for behind it at least once, unless a CPU is left.
+    std::vector<double> crossing(n, 0.0);
+    for (size_t i = 0; i < n; ++i)
+      for (size_t c = ideals.firstCrossing[i]; c < ideals.firstCrossing[i + 1]; ++c)
+        crossing[i] += items.values[size_t(ideals.crossing[c])].cost;
     for (size_t low = 0; low < n; ++low) {
       if ((low & 15) == 0 && stopped && stopped()) {
         complete = false;
@@ -160,7 +165,8 @@ public:
       for (int s = 0; s < states; ++s) {
         // What is left must fit the devices that are left.
         int a = accelerators - s / across, c = cpus - s % across;
-        if (have[s] < kNever && total - ideals.acc[low] > room(a, c, ratio) * (1 + 1e-12))
+        double left = total - ideals.acc[low] + (c == 0 ? crossing[low] : 0.0);
+        if (have[s] < kNever && left > room(a, c, ratio) * (1 + 1e-12) + 1e-9 * total)
           have[s] = kNever;
         least = std::min(least, have[s]);
         // One device more must get so far that the others can do the rest.

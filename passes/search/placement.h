@@ -42,6 +42,8 @@ struct PlacementOptions {
   double elapsedSeconds = 0;
   /// Drop the rule that a device's forward part, and its backward part, are contiguous.
   bool nonContiguous = false;
+  /// Contiguous: above this many ideals the optimum is closed in from both sides instead of read off a table.
+  size_t mostIdeals = 300'000;
   const std::atomic<bool> *cancel = nullptr;
 };
 

@@ -1,22 +1,28 @@
 // Contiguous placement: exact over all ideals where they can be listed, else over families of ideals around
 // the best chain. Non-contiguous placement starts from that and moves items.
+#include "cheap_cuts.h"
 #include "ideals.h"
+#include "packing.h"
 #include "random.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <memory>
 
 namespace ampc::search {
 
 namespace {
 
-/// More ideals than this are not listed: chains of families of ideals are searched instead.
-constexpr size_t kMostIdeals = 300'000;
-/// And so many that the table of (ideal, devices used) stays within this.
+/// Ideals are listed only so many that the table of (ideal, devices used) stays within this.
 constexpr size_t kTableBytes = size_t(2) << 30;
 /// Ideals listed around each cut of the best chain.
 constexpr size_t kFamily = 1500;
+/// Cuts listed below a limit close to the bound, and decisions per cut that the listing may take.
+constexpr size_t kMostCuts = 200'000;
+constexpr int64_t kStepsPerIdeal = 200;
+/// The bound is no longer raised in steps smaller than this; a smaller gap counts as none.
+constexpr double kLeastStep = 1e-4, kClosed = 1e-12;
 
 using Set = std::vector<uint64_t>;
 
@@ -36,7 +42,7 @@ public:
     bound = placementLoadBound(problem, items);
     bool complete = false;
     Chain chain = contiguous(complete);
-    solution.ideals = int64_t(ideals.size());
+    solution.ideals = looked;
     solution.bound = bound;
     if (!chain.exists()) {
       solution.provenInfeasible = complete && !settings.nonContiguous;
@@ -49,8 +55,8 @@ public:
       if (complete && !settings.nonContiguous)
         solution.bound = solution.maxLoad;
     }
-    if (settings.nonContiguous && solution.feasible)
-      improveFreely(solution);
+    if (settings.nonContiguous)
+      moveFreely(solution);
     solution.bound = std::min(solution.bound, solution.feasible ? solution.maxLoad : solution.bound);
     solution.seconds = seconds();
     return solution;
@@ -120,6 +126,112 @@ private:
       family.add(Set(near.row(i), near.row(i) + near.words));
   }
 
+  /// Better chains through families of ideals around the cuts of the best one, until that ends.
+  void improveLocally(Chain &best) {
+    bool done = false;
+    while (best.exists() && !stop()) {
+      Ideals family(items);
+      for (const Set &cut : best.ideals)
+        addAround(family, cut);
+      family.arrange();
+      Chain better = bestChain(problem, family, best.maxLoad * (1 - 1e-9), stop, done);
+      if (!better.exists())
+        return;
+      best = better;
+    }
+  }
+
+  /// A family of cuts that cross little, as many as `most` allows, and the best chain through it.
+  void improveByCheapCuts(Chain &best, size_t most) {
+    double low = 0, high = 0;
+    for (const PlacementValue &value : items.values)
+      high += value.cost;
+    std::unique_ptr<Ideals> family;
+    CutLimits limits;
+    limits.below = best.maxLoad;
+    limits.mostIdeals = most;
+    limits.mostSteps = int64_t(most) * (kStepsPerIdeal / 4);
+    limits.mostCrossing = high;
+    for (int attempt = 0; attempt < 12 && !stop(); ++attempt) {
+      auto listed = std::make_unique<Ideals>(items);
+      bool all = listCuts(problem, limits, stop, *listed);
+      if (all)
+        family = std::move(listed);
+      if (all && attempt == 0)
+        break;
+      (all ? low : high) = limits.mostCrossing;
+      limits.mostCrossing = 0.5 * (low + high);
+    }
+    if (!family)
+      return;
+    family->arrange();
+    bool done = false;
+    Chain better = bestChain(problem, *family, best.maxLoad * (1 - 1e-9), stop, done);
+    if (better.exists())
+      best = better;
+  }
+
+  /// Too many ideals to list. For a limit close to the bound the cuts of every chain below it can often be
+  /// listed, because what crosses them and what stays idle must fit in so little room. Nothing below a limit
+  /// raises the bound; something is the optimum. True when proven.
+  bool closeIn(Chain &best) {
+    size_t most = kFamily * 8;
+    double step = 0.005;
+    // No load reaches this: when nothing is below it, there is no chain at all.
+    double beyondAll = 1;
+    for (int i = 0; i < items.count; ++i)
+      beyondAll += items.acceleratorTime[size_t(i)] + items.cpuTime[size_t(i)];
+    for (const PlacementValue &value : items.values)
+      beyondAll += 2 * value.cost;
+    while (!stop()) {
+      if (best.exists() && bound >= best.maxLoad * (1 - kClosed))
+        return true;
+      bool progress = false, cheap = false;
+      if (step > kLeastStep) {
+        CutLimits limits;
+        limits.below = bound * (1 + step);
+        limits.below = std::min(limits.below, best.exists() ? best.maxLoad : beyondAll);
+        limits.mostIdeals = kMostCuts;
+        limits.mostSteps = int64_t(kMostCuts) * kStepsPerIdeal;
+        Ideals family(items);
+        if (bound > 0 && listCuts(problem, limits, stop, family)) {
+          looked += int64_t(family.size());
+          family.arrange();
+          bool done = false;
+          Chain better = bestChain(problem, family, limits.below, stop, done);
+          if (better.exists())
+            best = better;
+          if (!done)
+            return false;
+          if (better.exists()) {
+            bound = best.maxLoad;
+            return true;
+          }
+          bound = limits.below;
+          if (bound >= beyondAll)
+            return true;
+          step *= 2;
+          // Raising the bound costs little for now.
+          cheap = family.size() < kFamily * 8 && most > kFamily * 8;
+        } else {
+          step /= 4;
+        }
+        progress = true;
+      }
+      if (most <= kMostCuts && !cheap) {
+        double before = best.maxLoad;
+        improveByCheapCuts(best, most);
+        if (best.maxLoad < before)
+          improveLocally(best);
+        most *= 2;
+        progress = true;
+      }
+      if (!progress)
+        return false;
+    }
+    return false;
+  }
+
   Chain contiguous(bool &complete) {
     complete = false;
     Chain best;
@@ -133,21 +245,16 @@ private:
       best = bestChain(problem, simple, kNever, stop, done);
     }
     size_t states = size_t(usefulAccelerators(problem, items) + 1) * size_t(usefulCpus(problem, items) + 1);
-    bool all = ideals.enumerate(std::min(kMostIdeals, kTableBytes / (16 * states)), stop);
-    ideals.arrange();
+    bool all = ideals.enumerate(std::min(settings.mostIdeals, kTableBytes / (16 * states)), stop);
+    looked = int64_t(ideals.size());
     // A good chain first: whatever is proven below is proven the faster the closer the limit.
-    while (best.exists() && (!all || ideals.size() > kFamily) && !stop()) {
-      Ideals family(items);
-      for (const Set &cut : best.ideals)
-        addAround(family, cut);
-      family.arrange();
-      Chain better = bestChain(problem, family, best.maxLoad * (1 - 1e-9), stop, done);
-      if (!better.exists())
-        break;
-      best = better;
-    }
-    if (!all)
+    if (!all || ideals.size() > kFamily)
+      improveLocally(best);
+    if (!all) {
+      complete = closeIn(best);
       return best;
+    }
+    ideals.arrange();
     // Nothing under a limit: that raises the bound; something: that is the optimum. Low limits leave few
     // chains.
     for (double step = ideals.size() > kFamily ? 0.005 : kNever; !complete; step *= 2) {
@@ -193,7 +300,8 @@ private:
     solution.device = std::move(device);
   }
 
-  void improveFreely(PlacementSolution &solution);
+  void moveFreely(PlacementSolution &solution);
+  void improveFreely(const PlacementItems &loose, PlacementSolution &solution);
 
   const PlacementProblem &problem;
   const PlacementOptions &settings;
@@ -202,6 +310,7 @@ private:
   PlacementItems items;
   Ideals ideals;
   double bound = 0;
+  int64_t looked = 0; ///< ideals
 };
 
 /// Loads of all devices under moves of single items.
@@ -278,8 +387,24 @@ private:
   std::vector<int> seen;
 };
 
-void Placer::improveFreely(PlacementSolution &solution) {
+void Placer::moveFreely(PlacementSolution &solution) {
   PlacementItems loose = placementItems(problem, false);
+  if (!solution.feasible) {
+    // No chain holds everything, or none was found; without the order it may still fit.
+    Packing packing = packItems(problem, loose, stop);
+    if (!packing.device.empty())
+      take(loose, packing.device, true, solution);
+    solution.provenInfeasible = packing.impossible;
+    solution.reason = packing.reason;
+  }
+  solution.bound = placementLoadBound(problem, loose);
+  if (solution.feasible) {
+    solution.reason.clear();
+    improveFreely(loose, solution);
+  }
+}
+
+void Placer::improveFreely(const PlacementItems &loose, PlacementSolution &solution) {
   std::vector<int> start(size_t(loose.count), 0);
   for (size_t v = 0; v < solution.device.size(); ++v)
     start[size_t(loose.itemOf[v])] = solution.device[v];
@@ -290,7 +415,8 @@ void Placer::improveFreely(PlacementSolution &solution) {
   double temperature = 0.02 * current.second;
   const int64_t moves = settings.timeLimitSeconds > 0 ? INT64_MAX : 200'000;
   for (int64_t step = 0; step < moves && loose.count > 0; ++step) {
-    if ((step & 255) == 0 && stop())
+    // Nothing is better than the bound.
+    if (best.first <= solution.bound * (1 + kClosed) || ((step & 255) == 0 && stop()))
       break;
     int item = random.below(loose.count), to = random.below(devices), back = state.device[size_t(item)];
     if (to == back || !state.allowed(item, to))
@@ -312,7 +438,6 @@ void Placer::improveFreely(PlacementSolution &solution) {
     if (temperature < 1e-6 * current.second)
       temperature = 0.01 * current.second;
   }
-  solution.bound = placementLoadBound(problem, loose);
 }
 
 } // namespace

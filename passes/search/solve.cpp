@@ -38,6 +38,8 @@ constexpr double kCertifyShare = 0.05;
 constexpr double kEndless = 1e300;
 /// Work of a repair per choice of the model, at least, while nothing feasible is known.
 constexpr int64_t kRepairPerChoice = 60;
+/// Work of the rounds after which anything feasible is welcome.
+constexpr double kLedNowhere = 1e9;
 constexpr int kPatientRounds = 12;
 /// Reductions may use this share of the time that is left, and no more than so many seconds and a share of the limit:
 /// something feasible is wanted early.
@@ -258,15 +260,17 @@ private:
   }
 
   /// `base` is the best at the round's start: what comes within it depends on timing.
-  void searchRound(SearchWorker &worker, const Candidate &base, const Exchange &in, double work, bool fresh) {
+  void searchRound(SearchWorker &worker, const Candidate &base, const Exchange &in, double work, bool fresh,
+                   bool anyhow) {
     int64_t share = int64_t(work * kSearchShare);
     if (base.exists() && !fresh) {
       worker.improve(base, in.price, share, stop);
       return;
     }
     int64_t each = share / (2 * int64_t(in.proposals.size()));
-    if (!base.exists()) {
+    if (!base.exists() && anyhow) {
       // What takes least memory fits, and need only become legal; a repair must be able to visit every node.
+      // The prices are no guide there, so that is for when they alone have led nowhere.
       each = std::max(each, int64_t(shrunk.model.cost.size()) * kRepairPerChoice);
       worker.adopt(leastMemory(), in.price, each, stop);
     }
@@ -435,14 +439,15 @@ private:
       bool raising = !ascent.stalled();
       // While the bound moves, every other round starts from what it proposes.
       bool fresh = raising && number % 2 == 0;
+      bool anyhow = spent >= std::min(kLedNowhere, budget / 2);
       runBoth(
           [&] {
             if (raising)
               raise(ascent, round, base, next, natural);
             else
-              searchRound(second, base, now, round, false);
+              searchRound(second, base, now, round, false, anyhow);
           },
-          [&] { searchRound(first, base, now, round, fresh); });
+          [&] { searchRound(first, base, now, round, fresh, anyhow); });
       const Candidate *winner = &natural;
       for (const SearchWorker *worker : {&first, &second})
         if (worker->best().cost < winner->cost)

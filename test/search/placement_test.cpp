@@ -120,6 +120,11 @@ TEST(Placement, NonContiguousIsNeverWorseAndItsBoundHolds) {
     options.nonContiguous = true;
     PlacementSolution free = solvePlacement(problem, options);
     double optimum = exhaustive(problem, true);
+    ASSERT_EQ(free.feasible, optimum < 1e300) << "seed " << seed << " " << free.reason;
+    if (!free.feasible) {
+      EXPECT_TRUE(free.provenInfeasible) << "seed " << seed;
+      EXPECT_FALSE(free.reason.empty()) << "seed " << seed;
+    }
     if (contiguous.feasible) {
       EXPECT_LE(free.maxLoad, contiguous.maxLoad);
     }
@@ -161,6 +166,101 @@ TEST(Placement, ManyIdealsAreSearchedWithABound) {
   ASSERT_TRUE(solution.feasible);
   EXPECT_EQ(solution.ideals, 32768);
   EXPECT_GE(solution.bound, solution.maxLoad * 0.98);
+}
+
+TEST(Placement, ClosingInAgreesWithEveryChainOfSmallGraphs) {
+  int proven = 0, feasible = 0;
+  for (uint64_t seed = 1; seed <= 1500; ++seed) {
+    PlacementProblem problem = randomGraph(seed);
+    PlacementOptions options;
+    options.mostIdeals = 1;
+    PlacementSolution solution = solvePlacement(problem, options);
+    double optimum = exhaustiveChain(problem);
+    if (!solution.feasible) {
+      EXPECT_FALSE(solution.provenInfeasible && optimum < 1e300) << "seed " << seed;
+      continue;
+    }
+    ++feasible;
+    EXPECT_EQ(verifyPlacement(problem, solution.device, false).violation, "");
+    EXPECT_LE(solution.bound, optimum * (1 + 1e-9) + 1e-9) << "seed " << seed;
+    EXPECT_GE(solution.maxLoad, optimum - 1e-9) << "seed " << seed;
+    proven += solution.bound >= solution.maxLoad * (1 - 1e-9);
+  }
+  EXPECT_GT(feasible, 1000);
+  EXPECT_GT(proven, feasible * 95 / 100);
+}
+
+TEST(Placement, MoreIdealsThanAreListedStillEndWithASmallGap) {
+  Random random(12);
+  auto add = [&](PlacementProblem &problem, int least, int most) {
+    PlacementNode node;
+    node.id = int64_t(problem.nodes.size());
+    node.acceleratorTime = least + random.below(most - least);
+    problem.nodes.push_back(node);
+    return int(node.id);
+  };
+  // Six chains of twenty: 21^6 ideals. Cutting a chain costs as much as a third of a node.
+  PlacementProblem chains;
+  chains.accelerators = 4;
+  for (int chain = 0; chain < 6; ++chain)
+    for (int i = 0; i < 20; ++i) {
+      int node = add(chains, 5, 15);
+      if (i > 0)
+        chains.edges.push_back({node - 1, node, 4});
+    }
+  // A grid: the cuts are staircases, C(28, 14) of them.
+  PlacementProblem grid;
+  grid.accelerators = 2;
+  const int side = 14;
+  for (int i = 0; i < side * side; ++i)
+    add(grid, 5, 15);
+  for (int i = 0; i < side * side; ++i) {
+    double cost = 1 + i % 3;
+    if (i % side + 1 < side)
+      grid.edges.push_back({i, i + 1, cost});
+    if (i + side < side * side)
+      grid.edges.push_back({i, i + side, cost});
+  }
+  for (const PlacementProblem *problem : {&chains, &grid}) {
+    PlacementOptions options;
+    options.timeLimitSeconds = 60;
+    PlacementSolution solution = solvePlacement(*problem, options);
+    ASSERT_TRUE(solution.feasible);
+    EXPECT_GT(solution.ideals, 300'000);
+    EXPECT_GE(solution.bound, solution.maxLoad * 0.98);
+    EXPECT_EQ(verifyPlacement(*problem, solution.device, false).violation, "");
+    // And that because transfers count: work alone, shared perfectly, does not tell.
+    EXPECT_GT(solution.bound, placementLoadBound(*problem, placementItems(*problem, true)) * 1.005);
+  }
+}
+
+TEST(Placement, PackingFindsWhatNoChainHolds) {
+  PlacementProblem problem;
+  problem.accelerators = 2;
+  problem.bytesPerAccelerator = 10;
+  for (double bytes : {6.0, 10.0, 4.0}) {
+    problem.nodes.push_back({});
+    problem.nodes.back().id = int64_t(problem.nodes.size());
+    problem.nodes.back().bytes = bytes;
+    problem.nodes.back().acceleratorTime = 1;
+  }
+  problem.edges = {{0, 1, 1}, {1, 2, 1}};
+  EXPECT_FALSE(solvePlacement(problem).feasible);
+  PlacementOptions options;
+  options.nonContiguous = true;
+  // Nothing is better than the bound, so the time limit is not used up.
+  problem.edges.clear();
+  problem.nodes[1].acceleratorTime = 2;
+  options.timeLimitSeconds = 20;
+  PlacementSolution solution = solvePlacement(problem, options);
+  ASSERT_TRUE(solution.feasible) << solution.reason;
+  EXPECT_EQ(solution.device[0], solution.device[2]);
+  EXPECT_EQ(solution.maxLoad, 2);
+  EXPECT_LT(solution.seconds, 5);
+  problem.nodes[2].bytes = 5;
+  solution = solvePlacement(problem, options);
+  EXPECT_TRUE(solution.provenInfeasible);
+  EXPECT_LT(solution.seconds, 5);
 }
 
 TEST(PlacementReader, ReadsAndRefuses) {

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "passes/search/placement_reader.h"
 
+#include <cmath>
 #include <cstdio>
 
 namespace ampc::search_bench {
@@ -32,15 +33,21 @@ int runPlacement(const Arguments &arguments) {
     std::snprintf(numbers, sizeof numbers, "%.10g", solution.maxLoad);
     load = numbers;
   }
+  std::string bound = "null"; // an infinite one is no JSON
+  if (std::isfinite(solution.bound)) {
+    std::snprintf(numbers, sizeof numbers, "%.10g", solution.bound);
+    bound = numbers;
+  }
   double gap = !solution.feasible     ? 1.0
                : solution.maxLoad > 0 ? 1.0 - solution.bound / solution.maxLoad
                                       : 0.0;
   std::snprintf(numbers, sizeof numbers,
-                "\"bound\": %.10g, \"gap\": %.6f, \"feasible\": %s, \"ideals\": %lld, \"seconds\": %.3f, "
+                "\"gap\": %.6f, \"feasible\": %s, \"ideals\": %lld, \"seconds\": %.3f, "
                 "\"peak_bytes\": %ld",
-                solution.bound, gap, solution.feasible ? "true" : "false",
+                gap, solution.feasible ? "true" : "false",
                 static_cast<long long>(solution.ideals), secondsSinceStart(), peakBytes());
-  std::string text = "{\"instance\": " + quoted(problem.name) + ", \"max_load\": " + load + ", " + numbers;
+  std::string text = "{\"instance\": " + quoted(problem.name) + ", \"max_load\": " + load +
+                     ", \"bound\": " + bound + ", " + numbers;
   if (!solution.reason.empty())
     text += ", \"reason\": " + quoted(solution.reason);
   std::printf("%s}\n", text.c_str());
