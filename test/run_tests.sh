@@ -87,6 +87,7 @@ walk structure "$python" test/structure_test.py
 [ -n "$(find test -name '*.mlir' -print -quit)" ] && walk lit lit_tests
 walk command-line "$python" test/e2e/run_command_line.py
 walk schemas "$python" test/e2e/run_schemas.py
+walk search-bench "$python" test/e2e/run_search_bench.py
 walk memory "$python" test/e2e/memory_limit.py "${full[@]}"
 walk demo demo
 walk node "$python" test/conformance/node_tests.py --tool build/bin/evaluate_model --least 85 --shardings

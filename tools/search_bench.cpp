@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <string>
 
 using namespace ampc::search_bench;
@@ -15,12 +16,21 @@ namespace {
 const std::chrono::steady_clock::time_point kProcessStart = std::chrono::steady_clock::now();
 
 std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
+std::atomic<int> signalSeen = 0;
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+/// The first signal asks for what has been found so far; a second one ends the process.
+void interrupt(int signal) {
+  interrupted = true;
+  signalSeen = signal;
+  std::signal(signal, SIG_DFL);
+}
 
 constexpr const char *kUsage =
     "usage: search_bench iopddl FILE [--time-limit S] [--threads T] [--effort X] [--seed N]\n"
     "                           [--solution OUT.json] [--trace OUT.jsonl]\n"
-    "       search_bench placement FILE [--time-limit S] [--non-contiguous] [--solution OUT.json]\n";
+    "       search_bench placement FILE [--time-limit S] [--non-contiguous] [--solution OUT.json]\n"
+    "T is 1 or 2: the search has two tasks, and more threads find nothing to do.\n";
 
 int usage(const std::string &what) {
   std::fprintf(stderr, "search_bench: %s\n%s", what.c_str(), kUsage);
@@ -67,6 +77,9 @@ int main(int argc, char **argv) {
       known |= option.substr(0, equals) == name;
     if (!known)
       return usage("no option '" + option + "'");
+    for (const char *name : {"--threads", "--effort", "--seed", "--trace"})
+      if (command == "placement" && option.substr(0, equals) == name)
+        return usage(std::string("placement has no option '") + name + "'");
     if (equals != std::string::npos) {
       value = option.substr(equals + 1);
       option.resize(equals);
@@ -93,7 +106,13 @@ int main(int argc, char **argv) {
   }
   if (arguments.file.empty())
     return usage("no file");
-  std::signal(SIGINT, [](int) { interrupted = true; });
-  int status = command == "iopddl" ? runIopddl(arguments) : runPlacement(arguments);
-  return interrupted && (status == 0 || status == 9) ? 130 : status;
+  for (int signal : {SIGINT, SIGTERM})
+    std::signal(signal, interrupt);
+  try {
+    int status = command == "iopddl" ? runIopddl(arguments) : runPlacement(arguments);
+    return interrupted && (status == 0 || status == 9) ? 128 + signalSeen : status;
+  } catch (const std::bad_alloc &) {
+    std::fprintf(stderr, "search_bench: error: memory ran out\n");
+    return 9;
+  }
 }

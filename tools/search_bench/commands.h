@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 
 namespace ampc::search_bench {
@@ -28,9 +29,26 @@ double secondsSinceStart();
 
 // Shared by both commands; see output.cpp.
 int reportReadError(const search::ReadError &error);
-/// Writes through a temporary file beside `path`, so that a reader never sees half of it. False: said on
-/// stderr.
-bool writeWhole(const std::string &path, const std::string &text);
+/// A file that is opened before the work and holds all of it or nothing: written through a temporary file beside
+/// the path, which disappears when write() was never called or failed.
+class ResultFile {
+public:
+  ResultFile() = default;
+  ~ResultFile();
+  ResultFile(const ResultFile &) = delete;
+  ResultFile &operator=(const ResultFile &) = delete;
+
+  /// Nothing to do for an empty path. False: said on stderr.
+  bool open(const std::string &path);
+  bool write(const std::string &text);
+
+private:
+  bool fail();
+
+  std::string target, temporary;
+  FILE *file = nullptr;
+};
+
 std::string quoted(const std::string &text);
 long peakBytes();
 /// What of the time limit the search may use: the rest is for stopping and writing.

@@ -48,6 +48,9 @@ int runIopddl(const Arguments &arguments) {
     std::printf("%s\n", line(problem, none).c_str());
     return 9;
   }
+  ResultFile output;
+  if (!output.open(arguments.solutionFile))
+    return 6;
   FILE *trace = nullptr;
   if (!arguments.traceFile.empty()) {
     trace = std::fopen(arguments.traceFile.c_str(), "w");
@@ -73,10 +76,11 @@ int runIopddl(const Arguments &arguments) {
   Solution solution = solve(problem, options);
   if (trace)
     std::fclose(trace);
-  if (solution.feasible && !arguments.solutionFile.empty() &&
-      !writeWhole(arguments.solutionFile, choiceArray(solution)))
-    return 6;
+  // What was found is said first: the file may still fail.
   std::printf("%s\n", line(problem, solution).c_str());
+  std::fflush(stdout);
+  if (solution.feasible && !output.write(choiceArray(solution)))
+    return 6;
   switch (solution.status) {
   case Status::Optimal:
   case Status::Feasible:

@@ -15,22 +15,42 @@ int reportReadError(const search::ReadError &error) {
   return error.kind == search::ReadError::Kind::FileSystem ? 6 : 3;
 }
 
-bool writeWhole(const std::string &path, const std::string &text) {
+bool ResultFile::open(const std::string &path) {
+  if (path.empty())
+    return true;
+  target = path;
   // A device or a pipe cannot be replaced, only written to.
   struct stat found {};
   bool replace = ::stat(path.c_str(), &found) != 0 || S_ISREG(found.st_mode);
-  std::string temporary = replace ? path + ".part" : path;
-  FILE *file = std::fopen(temporary.c_str(), "w");
-  bool good = file && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  good = file && std::fclose(file) == 0 && good;
-  if (good && replace)
-    good = std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (!good) {
-    std::fprintf(stderr, "search_bench: error: cannot write '%s': %s\n", path.c_str(), std::strerror(errno));
-    if (replace)
-      std::remove(temporary.c_str());
-  }
-  return good;
+  temporary = replace ? path + ".part" : path;
+  file = std::fopen(temporary.c_str(), "w");
+  return file || fail();
+}
+
+bool ResultFile::write(const std::string &text) {
+  if (target.empty())
+    return true;
+  bool good = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  good = std::fclose(file) == 0 && good;
+  file = nullptr;
+  if (good && temporary != target)
+    good = std::rename(temporary.c_str(), target.c_str()) == 0;
+  if (!good)
+    return fail();
+  target.clear();
+  return true;
+}
+
+bool ResultFile::fail() {
+  std::fprintf(stderr, "search_bench: error: cannot write '%s': %s\n", target.c_str(), std::strerror(errno));
+  return false;
+}
+
+ResultFile::~ResultFile() {
+  if (file)
+    std::fclose(file);
+  if (!target.empty() && temporary != target)
+    std::remove(temporary.c_str());
 }
 
 std::string quoted(const std::string &text) {

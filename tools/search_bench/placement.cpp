@@ -9,24 +9,27 @@ namespace ampc::search_bench {
 
 using namespace ampc::search;
 
+static std::string deviceObject(const PlacementProblem &problem, const PlacementSolution &solution) {
+  std::string text = "{";
+  for (size_t v = 0; v < solution.device.size(); ++v)
+    text += (v ? ", \"" : "\"") + std::to_string(problem.nodes[v].id) +
+            "\": " + std::to_string(solution.device[v]);
+  return text + "}\n";
+}
+
 int runPlacement(const Arguments &arguments) {
   PlacementProblem problem;
   if (ReadError error = readPlacement(arguments.file, problem))
     return reportReadError(error);
+  ResultFile output;
+  if (!output.open(arguments.solutionFile))
+    return 6;
   PlacementOptions options;
   options.timeLimitSeconds = searchLimit(arguments.timeLimitSeconds);
   options.elapsedSeconds = secondsSinceStart();
   options.nonContiguous = arguments.nonContiguous;
   options.cancel = arguments.cancel;
   PlacementSolution solution = solvePlacement(problem, options);
-  if (solution.feasible && !arguments.solutionFile.empty()) {
-    std::string text = "{";
-    for (size_t v = 0; v < solution.device.size(); ++v)
-      text += (v ? ", \"" : "\"") + std::to_string(problem.nodes[v].id) +
-              "\": " + std::to_string(solution.device[v]);
-    if (!writeWhole(arguments.solutionFile, text + "}\n"))
-      return 6;
-  }
   char numbers[240];
   std::string load = "null";
   if (solution.feasible) {
@@ -51,6 +54,9 @@ int runPlacement(const Arguments &arguments) {
   if (!solution.reason.empty())
     text += ", \"reason\": " + quoted(solution.reason);
   std::printf("%s}\n", text.c_str());
+  std::fflush(stdout);
+  if (solution.feasible && !output.write(deviceObject(problem, solution)))
+    return 6;
   return solution.feasible ? 0 : solution.provenInfeasible ? 5 : 9;
 }
 
