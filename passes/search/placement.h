@@ -19,8 +19,8 @@ struct PlacementNode {
   bool onAccelerator = true; ///< false: runs on a CPU only
 };
 
-/// A value of `from` used by `to` (positions in nodes); moving it costs `cost`, equal for all edges of one
-/// source.
+/// A value of `from` used by `to` (positions in nodes); moving it costs `cost`. A node makes one value: where
+/// its edges differ in cost, the largest counts for all of them.
 struct PlacementEdge {
   int from = 0, to = 0;
   double cost = 0;

@@ -1,6 +1,7 @@
 // See placement_reader.h.
 #include "placement_reader.h"
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
@@ -32,6 +33,10 @@ public:
     const Json *value = find(key, required);
     if (!value || (value->is_null() && !required))
       return otherwise;
+    if (value->is_number_unsigned() && value->get<uint64_t>() > uint64_t(INT64_MAX)) {
+      fail(std::string("\"") + key + "\" is an integer above 2^63 - 1");
+      return otherwise;
+    }
     if (value->is_number_integer())
       return value->get<int64_t>();
     fail(std::string("\"") + key + "\" is not an integer");
@@ -45,7 +50,7 @@ public:
     if (value->is_boolean())
       return value->get<bool>();
     if (value->is_number_integer())
-      return value->get<int64_t>() != 0;
+      return *value != 0;
     fail(std::string("\"") + key + "\" is neither true nor false");
     return otherwise;
   }

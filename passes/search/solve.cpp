@@ -15,6 +15,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace ampc::search {
@@ -304,7 +305,8 @@ private:
     std::exception_ptr failure;
     bool ended = false;
     {
-      std::jthread thread([&] {
+      std::jthread thread;
+      auto run = [&] {
         try {
           other();
         } catch (...) {
@@ -313,7 +315,13 @@ private:
         std::lock_guard<std::mutex> lock(publishing);
         ended = true;
         news.notify_one();
-      });
+      };
+      try {
+        thread = std::jthread(run);
+      } catch (const std::system_error &) {
+        // The system gives no thread: the same, one after the other.
+        run();
+      }
       own();
       std::unique_lock<std::mutex> lock(publishing);
       while (!ended) {

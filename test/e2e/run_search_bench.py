@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -231,6 +232,23 @@ def same_result_for_one_and_two_threads(shell):
         line, _ = shell.run(0, "iopddl", "grid.json", "--threads", threads, "--effort", "0.3", "--solution", "out.json")
         results.append((line["cost"], line["bound"], shell.read("out.json")))
     assert results[0] == results[1] == results[2]
+
+
+@case
+def memory_stays_small_and_its_end_is_no_crash(shell):
+    problem = grid(45, 20, 8, 1.5)  # 1.6 million entries
+    shell.write("grid.json", problem)
+    line, _ = shell.run(0, "iopddl", "grid.json", "--time-limit", "5")
+    assert line["peak_bytes"] < 400 * 2**20, line
+    codes = set()
+    for megabytes in (30, 60, 90, 120, 150, 180):
+        def limited():
+            resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20,) * 2)
+        done = subprocess.run([PROGRAM, "iopddl", "grid.json", "--time-limit", "3"], cwd=shell.folder,
+                              capture_output=True, text=True, timeout=60, preexec_fn=limited)
+        assert done.returncode in (0, 9), f"{megabytes} MiB: exit {done.returncode}: {done.stderr}"
+        codes.add(done.returncode)
+    assert 9 in codes, codes
 
 
 @case

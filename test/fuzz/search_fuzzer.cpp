@@ -8,6 +8,19 @@
 
 using namespace ampc::search;
 
+namespace {
+
+/// Solves and checks what no placement may get wrong.
+PlacementSolution placed(const PlacementProblem &problem, const PlacementOptions &options) {
+  PlacementSolution solution = solvePlacement(problem, options);
+  if (solution.feasible && (!verifyPlacement(problem, solution.device, options.nonContiguous).violation.empty() ||
+                            !(solution.bound <= solution.maxLoad) || solution.provenInfeasible))
+    std::abort();
+  return solution;
+}
+
+} // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::string_view text(reinterpret_cast<const char *>(data), size);
   Problem problem;
@@ -25,9 +38,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!parsePlacement(text, placement) && placement.nodes.size() <= 24) {
     PlacementOptions options;
     options.timeLimitSeconds = 0.2;
-    PlacementSolution solution = solvePlacement(placement, options);
-    if (solution.feasible && !verifyPlacement(placement, solution.device, false).violation.empty())
+    PlacementSolution exact = placed(placement, options);
+    options.mostIdeals = 4;
+    PlacementSolution closedIn = placed(placement, options);
+    // Either way is right about what it proves.
+    if (exact.feasible && closedIn.feasible &&
+        (closedIn.bound > exact.maxLoad * (1 + 1e-9) || exact.bound > closedIn.maxLoad * (1 + 1e-9)))
       std::abort();
+    if ((exact.feasible && closedIn.provenInfeasible) || (closedIn.feasible && exact.provenInfeasible))
+      std::abort();
+    options.nonContiguous = true;
+    placed(placement, options);
   }
   return 0;
 }

@@ -283,6 +283,7 @@ TEST(PlacementReader, ReadsAndRefuses) {
   refused("\"destId\": 9", "\"destId\": 7", "cycle");
   refused("\"id\": 9", "\"id\": 7", "twice");
   refused("\"id\": 9", "\"id\": \"x\"", "not an integer");
+  refused("\"id\": 9", "\"id\": 18446744073709551615", "above 2^63 - 1");
   refused("2.5", "-2.5", "node 7");
   refused("\"maxFPGAs\": 2", "\"maxFPGAs\": -2", "devices");
   refused("\"nodes\"", "\"knots\"", "no array \"nodes\"");

@@ -61,12 +61,12 @@ TEST(Solve, BoundIsNeverAboveTheOptimumAtAnyTime) {
 }
 
 TEST(Solve, SameResultForOneAndTwoThreads) {
-  for (uint64_t seed = 1; seed <= 6; ++seed) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
     Shape shape;
-    shape.nodes = 60;
-    shape.mostChoices = 6;
+    shape.nodes = 40 + int(seed % 4) * 15;
+    shape.mostChoices = 3 + int(seed % 5);
     shape.density = 0.08;
-    shape.tightness = 0.15;
+    shape.tightness = seed % 3 == 0 ? 0.02 : 0.15;
     shape.largestCost = 100000;
     Problem problem = randomProblem(shape, seed);
     SolveOptions options;
@@ -74,7 +74,9 @@ TEST(Solve, SameResultForOneAndTwoThreads) {
     Solution one = solve(problem, options);
     options.threads = 2;
     Solution two = solve(problem, options);
+    EXPECT_EQ(one.status, two.status);
     EXPECT_EQ(one.choice, two.choice);
+    EXPECT_EQ(toString(one.cost), toString(two.cost));
     EXPECT_EQ(toString(one.bound), toString(two.bound));
   }
 }
@@ -117,7 +119,7 @@ TEST(Solve, CancelReturnsAtOnce) {
   options.cancel = &cancel;
   options.timeLimitSeconds = 30;
   Solution solution = solve(randomProblem(shape, 3), options);
-  EXPECT_LT(solution.seconds, 5.0);
+  EXPECT_LT(solution.seconds, 1.0);
 }
 
 TEST(Solve, TheReasonNamesTimeBytesAndNodes) {
