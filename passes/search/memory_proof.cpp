@@ -77,13 +77,12 @@ MemoryProof::Outcome MemoryProof::run(int64_t work, const Stop &stop) {
       return Outcome::Feasible;
     if (ascent->bestBound() < checkAt)
       continue;
-    ascent->settle(1);
-    if (isProven(ascent->dual()))
+    if (ascent->atBest([&](const Dual &dual) { return isProven(dual); }))
       return Outcome::Infeasible;
     checkAt = ascent->bestBound() * (1 + kClearlyAbove);
   }
-  ascent->settle(1);
-  BranchResult result = branchAndBound(bare, ascent->dual(), Total(kBase) + 1, work, stop);
+  BranchResult result = ascent->atBest(
+      [&](const Dual &dual) { return branchAndBound(bare, dual, Total(kBase) + 1, work, stop); });
   if (!result.choice.empty() && accept(result.choice))
     return Outcome::Feasible;
   return result.complete ? Outcome::Infeasible : Outcome::Open;

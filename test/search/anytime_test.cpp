@@ -92,7 +92,8 @@ TEST(Anytime, TheGapIsThatOfTheProblem) {
 
 TEST(Anytime, TheCertificateReachesTheBestBoundOfTheClimb) {
   for (PriceAscent::Mode mode : {PriceAscent::Mode::Direct, PriceAscent::Mode::Averaging}) {
-    Shrunk shrunk = shrink(grid(12, 6, 0.1, 5));
+    const Problem problem = grid(12, 6, 0.1, 5);
+    Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
     PriceAscent ascent(shrunk.model, mode);
     for (int step = 0; step < 400; ++step) {
       ascent.step(PriceAscent::kNoCost);
@@ -107,7 +108,8 @@ TEST(Anytime, TheCertificateReachesTheBestBoundOfTheClimb) {
 }
 
 TEST(Anytime, LookingAtTheBestBoundDoesNotDisturbTheClimb) {
-  Shrunk shrunk = shrink(grid(12, 6, 0.1, 6));
+  const Problem problem = grid(12, 6, 0.1, 6);
+  Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
   PriceAscent watched(shrunk.model, PriceAscent::Mode::Direct), alone(shrunk.model, PriceAscent::Mode::Direct);
   for (int step = 0; step < 100; ++step) {
     watched.step(PriceAscent::kNoCost);
