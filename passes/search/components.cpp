@@ -1,5 +1,5 @@
-// See components.h. A part becomes a Model of its own; elimination solves what is narrow, branch and bound on the dual's
-// potentials what is small.
+// See components.h. A part becomes a Model of its own; elimination solves what is narrow, branch and bound on the
+// dual's potentials what is small.
 #include "components.h"
 #include "branch_bound.h"
 #include "eliminate.h"

@@ -26,7 +26,7 @@ public:
   Folder(WorkGraph &graph, const std::vector<char> &memoryMatters, const Stop &stop)
       : graph(graph), memoryMatters(memoryMatters), stop(stop), isQueued(graph.nodes.size(), 1),
         removed(graph.times.size()),
-        collectAt(2 * graph.pool.entriesInAll() + kEntriesBetweenCollections) {}
+        collectAt(collectAfter(graph.pool.entriesInAll())) {}
 
   Shrinkage run() {
     for (size_t u = 0; u < graph.nodes.size(); ++u)
@@ -41,7 +41,7 @@ public:
         // Superseded tables go; products that were only remembered for another use may be among them.
         products.clear();
         graph.dropUnusedTables();
-        collectAt = 2 * graph.pool.entriesInAll() + kEntriesBetweenCollections;
+        collectAt = collectAfter(graph.pool.entriesInAll());
         isFull |= graph.pool.entriesInAll() > graph.foldBudget.mostEntries;
       }
     }
@@ -50,6 +50,8 @@ public:
   }
 
 private:
+  static int64_t collectAfter(int64_t entries) { return entries + entries / 4 + kEntriesBetweenCollections; }
+
   void tryFold(int u) {
     const WorkNode &node = graph.nodes[size_t(u)];
     bool free =

@@ -1,5 +1,5 @@
-// See memory_proof.h. The bound of the bare model exceeds the base only when prices exist under which the cheapest legal
-// assignment's memory is worth more than the room: then none fits (the bound is a bound, see dual.h).
+// See memory_proof.h. The bound of the bare model exceeds the base only when prices exist under which the cheapest
+// legal assignment's memory is worth more than the room: then none fits (the bound is a bound, see dual.h).
 #include "memory_proof.h"
 #include "branch_bound.h"
 

@@ -193,9 +193,9 @@ private:
               : "nothing feasible was found with this effort, and nothing proves that none exists";
       // Where it is tightest, as far as the attempt to prove it has come.
       const std::vector<int64_t> &room = shrunk.model.room;
+      auto least = std::min_element(room.begin(), room.end());
       if (!room.empty())
-        solution.reason += "; " + tightestTime(memoryProof ? memoryProof->tightest()
-                                                           : int(std::min_element(room.begin(), room.end()) - room.begin()));
+        solution.reason += "; " + tightestTime(memoryProof ? memoryProof->tightest() : int(least - room.begin()));
     } else {
       // Costs were halved when they did not fit; then equality in the model's unit is not equality.
       if (solutionCost <= boundCost && scale.shift == 0)
@@ -523,7 +523,7 @@ Solution solve(const Problem &problem, const SolveOptions &options) {
   }
   CostScale scale = scaleFor(problem, std::nullopt);
   timed.elapsedSeconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  auto run = [&](const SolveOptions &options, const CostScale &scale) { return Session(problem, options, scale).run(); };
+  auto run = [&](const SolveOptions &some, const CostScale &unit) { return Session(problem, some, unit).run(); };
   return scale.shift == 0 ? run(timed, scale) : solveInFinerUnits(problem, timed, scale, run);
 }
 

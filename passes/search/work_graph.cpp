@@ -8,8 +8,9 @@ namespace ampc::search {
 
 namespace {
 
-/// Folding may add this many entries to a problem that has few.
-constexpr int64_t kEntriesToGrow = 4'000'000;
+/// Folding may make a problem grow to so many table entries (about 1.5 GB while it is laid out), and one that is large
+/// already by so many.
+constexpr int64_t kEntriesInAll = 40'000'000, kEntriesAnyway = 4'000'000;
 
 uint64_t mix(uint64_t h, uint64_t v) {
   h ^= v;
@@ -119,8 +120,8 @@ WorkGraph::WorkGraph(const Problem &problem, const CostScale &scale, const Stop 
     for (size_t i = 0; i < cost.size(); ++i)
       cost[i] = addClamped(cost[i], pool[it->second].values[i * (cost.size() + 1)]);
   }
-  foldBudget.entriesToGrow = std::max(kEntriesToGrow, pool.entriesInAll());
-  foldBudget.mostEntries = pool.entriesInAll() + 4 * kEntriesToGrow;
+  foldBudget.entriesToGrow = std::max(kEntriesAnyway, kEntriesInAll - pool.entriesInAll());
+  foldBudget.mostEntries = pool.entriesInAll() + foldBudget.entriesToGrow;
 }
 
 std::vector<int> &WorkGraph::liveEdges(int u) {
@@ -139,7 +140,9 @@ int WorkGraph::addEdge(int u, int v, int table) {
     return it->second;
   }
   WorkEdge &edge = edges[size_t(it->second)];
-  std::vector<int64_t> sum = edge.u == u ? pool[table].values : transposed(pool[table].rows, pool[table].columns, pool[table].values);
+  const TablePool::Entry &added = pool[table];
+  std::vector<int64_t> sum =
+      edge.u == u ? added.values : transposed(added.rows, added.columns, added.values);
   const TablePool::Entry &old = pool[edge.table];
   for (size_t i = 0; i < sum.size(); ++i)
     sum[i] = addClamped(sum[i], old.values[i]);

@@ -60,7 +60,8 @@ struct WorkEdge {
   bool alive = true;
 };
 
-/// Indices of choices in as few bytes each as the largest needs: every fold keeps one per pair of its neighbours' choices.
+/// Indices of choices in as few bytes each as the largest needs: every fold keeps one per pair of its neighbours'
+/// choices.
 class ChoiceList {
 public:
   template <typename Index> explicit ChoiceList(const std::vector<Index> &list) {

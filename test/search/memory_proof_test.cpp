@@ -39,7 +39,8 @@ Problem contested(uint64_t seed) {
   int64_t least = 0, most = 0;
   const uint32_t nodes = 6 + uint32_t(seed % 3);
   for (uint32_t u = 0; u < nodes; ++u) {
-    problem.nodes.push_back({{0, 0, 0}, {0, random.below(20), random.below(20)}, {random.below(2), 2 + random.below(2)}});
+    Interval live = {random.below(2), 2 + random.below(2)};
+    problem.nodes.push_back({{0, 0, 0}, {0, random.below(20), random.below(20)}, live});
     const std::vector<int64_t> &memory = problem.nodes.back().memoryBytes;
     least += *std::min_element(memory.begin(), memory.end());
     most += *std::max_element(memory.begin(), memory.end());
@@ -100,7 +101,8 @@ TEST(MemoryProof, PairsThatForceMemoryAreNamedWithTimeBytesAndNodes) {
   problem.memoryLimitBytes = pairs * 10'000'000'000 - 10;
   Solution solution = solve(problem);
   EXPECT_EQ(solution.status, Status::Infeasible);
-  EXPECT_NE(solution.reason.find("time point 2 needs at least 5000000000000 bytes, 10 more"), std::string::npos) << solution.reason;
+  EXPECT_NE(solution.reason.find("time point 2 needs at least 5000000000000 bytes, 10 more"), std::string::npos)
+      << solution.reason;
   EXPECT_NE(solution.reason.find(" 10000000000 bytes"), std::string::npos) << solution.reason;
   *problem.memoryLimitBytes += 10;
   solution = solve(problem);
