@@ -29,7 +29,7 @@ constexpr double kLongestRoundWork = 2e8;
 /// Without a time limit, per unit of effort: at least so much work, and at least so many sweeps of the whole
 /// model. While a repair is cut short by its round and nothing is feasible yet, more by this factor.
 constexpr double kWorkPerEffort = 3e8;
-constexpr double kSweepsPerEffort = 150;
+constexpr double kSweepsPerEffort = 75;
 constexpr double kUntilFeasible = 20;
 /// Work of a round's search per work of its sweeps. A move jumps about in memory where a sweep reads along
 /// it: with this share both take about as long.
