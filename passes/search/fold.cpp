@@ -162,7 +162,9 @@ private:
     std::tuple key{cost, a.table, a.u == u, b.table, b.u == u};
     auto it = products.find(key);
     if (it == products.end()) {
-      if (size > kGrowth * graph.choices(u) * (graph.choices(v) + graph.choices(w))) {
+      // Where the neighbours are joined already, their matrix stays as large as it is.
+      bool isLarger = size > kGrowth * graph.choices(u) * (graph.choices(v) + graph.choices(w));
+      if (isLarger && !graph.areJoined(v, w)) {
         if (size > graph.foldBudget.entriesToGrow)
           return;
         graph.foldBudget.entriesToGrow -= size;

@@ -155,6 +155,8 @@ void WorkGraph::removeEdge(int edge) {
   edgeOf.erase(pairKey(edges[size_t(edge)].u, edges[size_t(edge)].v));
 }
 
+bool WorkGraph::areJoined(int u, int v) const { return edgeOf.contains(pairKey(u, v)); }
+
 void WorkGraph::narrow(const std::vector<std::vector<int32_t>> &kept) {
   // Equal lists get equal numbers, so that equal cuts of equal matrices are made once.
   std::map<std::vector<int32_t>, int> numberOf;

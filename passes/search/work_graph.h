@@ -141,6 +141,7 @@ public:
   /// Returns the edge.
   int addEdge(int u, int v, int table);
   void removeEdge(int edge);
+  bool areJoined(int u, int v) const;
   /// Keeps only the listed choices of each node (empty list: all); records the renaming.
   void narrow(const std::vector<std::vector<int32_t>> &kept);
   /// Per time index, bytes left when every node takes its smallest choice.
