@@ -94,6 +94,12 @@ OpRow &OpTable::add(OpRow row) {
   return opRows.back();
 }
 
+void OpTable::example(llvm::StringRef name, const char *text) {
+  auto row = llvm::find_if(opRows, [&](const OpRow &row) { return row.name == name; });
+  assert(row != opRows.end() && "an example of a row that does not exist");
+  row->example = text;
+}
+
 void OpTable::addOnnx(OnnxRow row) { importRows.push_back(std::move(row)); }
 
 const OpRow *OpTable::find(StringRef name) const { return byName.lookup(name); }

@@ -91,6 +91,9 @@ struct OpRow {
   bool isView = false;
   /// Rows with Window loops: attributes that say something about positions (padding, starts), for one device's part.
   LocalizeFn localize = {};
+  /// Operand types and attributes of a typical instance, "(tensor<4x3xf32>) {axis = 1 : i64}": for listings of loops.
+  /// Empty where the class says enough.
+  const char *example = "";
 
   mlir::StringAttr opName(mlir::MLIRContext *context) const; // "ampc.<name>"
 };
@@ -155,6 +158,8 @@ public:
 
   // For the row files (ir/ops/*.cpp):
   OpRow &add(OpRow row);
+  /// Gives row `name` its example.
+  void example(llvm::StringRef name, const char *text);
   void addOnnx(OnnxRow row);
 
 private:

@@ -58,8 +58,9 @@ static std::string tableText(const std::vector<OperatorRow> &rows) {
     text += line;
   }
   return text + "\nform: row = one operator of ours; expanded = several, fused into kernels again; inlined = through its ONNX\n"
-                "function. types: of the first operand. loops: those that may be split over devices; (k) leaves partial\n"
-                "results; - : attributes or the parts decide, `ampc report --format json` lists them for a model.\n";
+                "function. types: of the first operand. loops: those of a typical case, or of its product, that may be\n"
+                "split over devices; (k) leaves partial results; - : several parts, `ampc report --format json` lists\n"
+                "them for a model, or a constant.\n";
 }
 
 Status runOps(const Options &options) {

@@ -3,6 +3,8 @@
 
 #include "ir/onnx/graph_importer.h"
 
+#include "mlir/AsmParser/AsmParser.h"
+
 #include <onnx/defs/schema.h>
 
 #include <map>
@@ -26,22 +28,39 @@ static std::vector<DataType> typesOf(const onnx::OpSchema *schema) {
   return types;
 }
 
-/// Loops of an instance without attributes on operands of plain shapes, for the classes whose rules need no more.
-static std::string loopsOf(const OpRow &row) {
-  using Shapes = std::vector<std::vector<int64_t>>;
-  Shapes shapes;
-  if (row.opClass == OpClass::Elementwise)
-    shapes = Shapes(size_t(std::max(row.minOperands, 1)), {6, 10});
-  else if (row.opClass == OpClass::Contraction)
-    shapes = {{4, 6, 10}, {4, 10, 8}};
-  else if (row.opClass == OpClass::Convolution)
-    shapes = {{4, 6, 10, 10}, {8, 6, 3, 3}};
-  else
-    return "";
+/// The row's example, or operands of plain shapes without attributes where that is an instance of the class.
+static std::optional<OpInstance> exampleOf(const OpRow &row, mlir::MLIRContext &context) {
   OpInstance instance;
   instance.row = &row;
-  for (const std::vector<int64_t> &shape : shapes)
-    instance.operands.push_back({DataType::F32, shape});
+  llvm::StringRef text = row.example;
+  if (text.empty()) {
+    if (row.opClass != OpClass::Elementwise)
+      return std::nullopt;
+    instance.operands.assign(size_t(std::max(row.minOperands, 1)), {DataType::F32, {6, 10}});
+    return instance;
+  }
+  auto [types, attributes] = text.drop_front().split(')');
+  for (llvm::StringRef rest = types; !rest.empty();) {
+    size_t used = 0;
+    mlir::Type type = mlir::parseType(rest, &context, &used);
+    std::optional<TensorType> operand = type ? fromMlir(type) : std::nullopt;
+    if (!operand)
+      return std::nullopt;
+    instance.operands.push_back(*operand);
+    rest = rest.drop_front(used).ltrim(", ");
+  }
+  if (!attributes.trim().empty())
+    instance.attributes =
+        mlir::dyn_cast_or_null<mlir::DictionaryAttr>(mlir::parseAttribute(attributes.trim(), &context));
+  return instance;
+}
+
+/// Loops that can be split; in parentheses those that leave partial results.
+static std::string loopsOf(const OpRow &row, mlir::MLIRContext &context) {
+  std::optional<OpInstance> example = exampleOf(row, context);
+  if (!example)
+    return "";
+  OpInstance &instance = *example;
   llvm::Expected<std::vector<TensorType>> results = inferResults(instance);
   if (!results) {
     llvm::consumeError(results.takeError());
@@ -61,15 +80,29 @@ static std::string loopsOf(const OpRow &row) {
   return areAll ? "all" : text;
 }
 
+/// Of an operator that becomes several rows: the one that does the work, if there is a product among them.
+static const OpRow *mainRow(llvm::StringRef lowersTo) {
+  const OpTable &table = OpTable::get();
+  if (const OpRow *only = table.find(lowersTo))
+    return only;
+  llvm::SmallVector<llvm::StringRef> names;
+  lowersTo.split(names, ',');
+  for (llvm::StringRef name : names)
+    if (const OpRow *row = table.find(name.trim());
+        row && (row->opClass == OpClass::Contraction || row->opClass == OpClass::Convolution))
+      return row;
+  return nullptr;
+}
+
 std::vector<OperatorCoverage> operatorCoverage() {
   std::vector<OperatorCoverage> all;
   const OpTable &table = OpTable::get();
+  mlir::MLIRContext context;
   std::map<std::string, OperatorCoverage> inlined;
   for (const OnnxRow &row : table.onnxRows()) {
     const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(row.name, row.lastVersion, row.domain);
-    const OpRow *one = table.find(row.lowersTo);
-    all.push_back({row.domain, row.name, row.firstVersion, row.lastVersion, typesOf(schema), one ? "row" : "expanded",
-                   row.lowersTo, one ? loopsOf(*one) : ""});
+    const OpRow *main = mainRow(row.lowersTo);
+    all.push_back({row.domain, row.name, row.firstVersion, row.lastVersion, typesOf(schema), table.find(row.lowersTo) ? "row" : "expanded", row.lowersTo, main ? loopsOf(*main, context) : ""});
   }
   for (const onnx::OpSchema &schema : onnx::OpSchemaRegistry::get_all_schemas()) {
     int version = schema.since_version();

@@ -140,6 +140,7 @@ void addContractionRows(OpTable &table) {
   table.addOnnx({"", "MatMul", 1, any, importMatMul, "matmul"});
   table.addOnnx({"", "Gemm", 1, any, importGemm, "transpose, matmul, mul, add"});
   table.addOnnx({"com.microsoft", "FusedMatMul", 1, any, contributed("TT", importFusedMatMul), "transpose, matmul, mul"});
+  table.example("matmul", "(tensor<4x6x10xf32>, tensor<4x10x8xf32>)");
 }
 
 } // namespace ampc

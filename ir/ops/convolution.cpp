@@ -101,6 +101,7 @@ void addConvolutionRows(OpTable &table) {
   table.add({"conv", OpClass::Convolution, 2, 2, inferConv, convRule, [](Body &x) { return x(0) * x(1); }, {}, false,
              [](const OpInstance &local, const LocalPart &part) { return localPads(local, part, spatial(local.in(1)), 2); }});
   table.addOnnx({"", "Conv", 1, 1 << 20, importConv, "conv, add"});
+  table.example("conv", "(tensor<4x6x10x10xf32>, tensor<8x6x3x3xf32>) {pads = array<i64: 1, 1, 1, 1>}");
 }
 
 } // namespace ampc

@@ -157,6 +157,8 @@ void addElementwiseRows(OpTable &table) {
   table.addOnnx({"", "Where", 9, 1 << 20, importAs("where"), "where"});
   // cast {to = "f32"}: the conversion itself is the one that ends every body.
   table.add({"cast", OpClass::Elementwise, 1, 1, inferCast, elementwiseRule, [](B &x) { return x(0); }, {}, false});
+  table.example("where", "(tensor<4x6xi1>, tensor<4x6xf32>, tensor<4x6xf32>)");
+  table.example("cast", "(tensor<4x6xf32>) {to = \"f16\"}");
 }
 
 } // namespace ampc

@@ -213,6 +213,9 @@ void addGridSampleRows(OpTable &table) {
       {"grid_sample", OpClass::Movement, 2, 2, inferGridSample, gridSampleRule, gridSampleBody, {}, false});
   table.addOnnx({"", "GridSample", 1, 1 << 20, importGridSample, "grid_sample"});
   table.addOnnx({"", "AffineGrid", 1, 1 << 20, importAffineGrid, "matmul"});
+  table.example("grid_sample",
+                "(tensor<4x3x5x6xf32>, tensor<4x2x7x2xf32>) {align_corners = 0 : i64, mode = \"linear\", "
+                "padding = \"zeros\"}");
 }
 
 } // namespace ampc

@@ -185,6 +185,9 @@ void addIndexingRows(OpTable &table) {
   add("gather", 2, inferGather, gatherRule, gatherBody, localOrigin);
   add("gather_elements", 2, inferGatherElements, gatherElementsRule, gatherElementsBody);
   add("gather_nd", 2, inferGatherNd, gatherNdRule, gatherNdBody);
+  table.example("gather", "(tensor<4x6x8xf32>, tensor<5xi64>) {axis = 1 : i64}");
+  table.example("gather_elements", "(tensor<4x6x8xf32>, tensor<4x5x8xi64>) {axis = 1 : i64}");
+  table.example("gather_nd", "(tensor<4x6x8xf32>, tensor<4x5x1xi64>) {batch_dims = 1 : i64}");
 }
 
 } // namespace ampc

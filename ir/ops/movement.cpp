@@ -214,6 +214,14 @@ void addMovementRows(OpTable &table) {
   add("repeat", inferRepeats, repeatRule(false));
   add("slice", inferSlice, sliceRule, localSlice);
   table.add({"concat", OpClass::Movement, 1, -1, inferConcat, concatRule, concatBody, {}, false});
+  table.example("transpose", "(tensor<4x6x8xf32>) {perm = array<i64: 2, 0, 1>}");
+  table.example("expand", "(tensor<4x1xf32>) {shape = array<i64: 4, 6>}");
+  table.example("tile", "(tensor<4x6xf32>) {repeats = array<i64: 2, 1>}");
+  table.example("repeat", "(tensor<4x6xf32>) {repeats = array<i64: 2, 1>}");
+  table.example("slice",
+                "(tensor<6x8xf32>) {starts = array<i64: 1, 0>, steps = array<i64: 1, 1>, shape = array<i64: 4, "
+                "8>}");
+  table.example("concat", "(tensor<4x6xf32>, tensor<8x6xf32>) {axis = 0 : i64}");
 }
 
 } // namespace ampc

@@ -206,6 +206,8 @@ void addPadRows(OpTable &table) {
   table.add({"pad_by_index", OpClass::Movement, 1, 1, inferPad, padRule, padByIndexBody, {}, false, localPadByIndex});
   table.addOnnx({"", "Pad", 1, 1 << 20, importPad, "pad pad_by_index"});
   table.addOnnx({"", "CenterCropPad", 1, 1 << 20, importCenterCropPad, "pad"});
+  table.example("pad", "(tensor<4x6xf32>) {pads = array<i64: 1, 0, 1, 0>}");
+  table.example("pad_by_index", "(tensor<4x6xf32>) {pads = array<i64: 1, 0, 1, 0>, mode = \"edge\"}");
 }
 
 } // namespace ampc

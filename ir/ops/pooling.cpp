@@ -292,6 +292,9 @@ void addPoolingRows(OpTable &table) {
   table.addOnnx({"", "GlobalAveragePool", 1, any, importGlobal(Global::Average), "reduce_sum, mul"});
   table.addOnnx({"", "GlobalLpPool", 1, any, importGlobal(Global::Lp), "reduce_sum, mul, pow, sqrt"});
   table.addOnnx({"", "LRN", 1, any, importLrn, "mul, sum_pool, pow, div"});
+  table.example("max_pool", "(tensor<4x6x10x10xf32>) {kernel = array<i64: 3, 3>}");
+  table.example("sum_pool", "(tensor<4x6x10x10xf32>) {kernel = array<i64: 3, 3>}");
+  table.example("max_pool_index", "(tensor<4x6x10x10xf32>) {kernel = array<i64: 3, 3>}");
 }
 
 } // namespace ampc

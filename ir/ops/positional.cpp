@@ -159,6 +159,12 @@ void addPositionRows(OpTable &table) {
   add("trilu", 2, inferTrilu, triluRule, triluBody);
   add("reverse_sequence", 2, inferReverseSequence, reverseSequenceRule, reverseSequenceBody);
   add("window_update", 3, inferWindowUpdate, windowUpdateRule, windowUpdateBody);
+  table.example("one_hot", "(tensor<4x6xi64>, tensor<2xf32>) {axis = 1 : i64, depth = 8 : i64}");
+  table.example("trilu", "(tensor<4x6x8xf32>, tensor<i64>) {upper = 1 : i64}");
+  table.example("reverse_sequence", "(tensor<4x6x8xf32>, tensor<6xi64>) {time_axis = 0 : i64, batch_axis = 1 : i64}");
+  table.example("window_update",
+                "(tensor<4x6x8xf32>, tensor<4x2x8xf32>, tensor<4xi64>) {axis = 1 : i64, "
+                "circular = 1 : i64}");
 }
 
 } // namespace ampc

@@ -127,6 +127,8 @@ void addReductionRows(OpTable &table) {
   for (const ReduceForm &form : forms)
     table.addOnnx({"", form.onnx, 1, 1 << 20, [form](ImportContext &context) { return importReduce(context, form); },
                    form.row});
+  for (const char *name : {"reduce_sum", "reduce_max", "reduce_min", "reduce_prod"})
+    table.example(name, "(tensor<4x6xf32>) {axes = array<i64: 1>, keepdims = 0 : i64}");
 }
 
 } // namespace ampc

@@ -138,6 +138,13 @@ void addRegionRows(OpTable &table) {
   onnx("RoiAlign", importRoiAlign, "roi_align");
   onnx("Col2Im", importCol2Im, "col2im");
   onnx("BitCast", importBitCast, "bitcast");
+  table.example("col2im",
+                "(tensor<2x12x4xf32>) {image_shape = array<i64: 3, 3>, block_shape = array<i64: 2, 2>, "
+                "dilations = array<i64: 1, 1>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>}");
+  table.example("bitcast", "(tensor<4x6xf32>) {to = \"i32\"}");
+  table.example("roi_align",
+                "(tensor<3x5x4x6xf32>, tensor<7x4xf32>, tensor<7xi64>) {output_height = 2 : i64, "
+                "output_width = 3 : i64, sampling_ratio = 2 : i64, half_pixel = 0 : i64, mode = \"avg\"}");
 }
 
 } // namespace ampc

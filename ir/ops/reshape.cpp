@@ -294,6 +294,7 @@ void addReshapeRows(OpTable &table) {
   table.addOnnx({"", "Identity", 1, 1 << 20, importIdentity, ""});
   table.addOnnx({"", "DepthToSpace", 1, 1 << 20, importDepthToSpace, "reshape transpose"});
   table.addOnnx({"", "SpaceToDepth", 1, 1 << 20, importSpaceToDepth, "reshape transpose"});
+  table.example("reshape", "(tensor<4x6x8xf32>) {shape = array<i64: 4, 48>}");
 }
 
 } // namespace ampc

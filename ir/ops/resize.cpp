@@ -294,6 +294,7 @@ void addResizeRows(OpTable &table) {
              localOrigin});
   table.addOnnx({"", "Resize", 1, 1 << 20, importResize, "interpolate gather repeat"});
   table.addOnnx({"", "Upsample", 1, 1 << 20, importUpsample, "interpolate gather repeat"});
+  table.example("interpolate", "(tensor<4x6x8xf32>, tensor<12x2xi64>, tensor<12x2xf32>) {axis = 1 : i64}");
 }
 
 } // namespace ampc

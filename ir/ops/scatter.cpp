@@ -143,6 +143,10 @@ void addScatterRows(OpTable &table) {
   onnx("ScatterElements", importScatterElements, "scatter_elements");
   onnx("ScatterND", importScatterNd, "scatter_nd");
   onnx("MaxUnpool", importMaxUnpool, "scatter_elements");
+  table.example("scatter_elements",
+                "(tensor<4x6x8xf32>, tensor<4x2x8xi64>, tensor<4x2x8xf32>) {axis = 1 : i64, "
+                "reduction = \"add\"}");
+  table.example("scatter_nd", "(tensor<4x6x8xf32>, tensor<5x1xi64>, tensor<5x6x8xf32>) {reduction = \"max\"}");
 }
 
 } // namespace ampc

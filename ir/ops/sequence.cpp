@@ -172,6 +172,9 @@ void addSequenceRows(OpTable &table) {
   onnx("ArgMin", importArgExtreme(false), "arg_extreme");
   onnx("Hardmax", importHardmax, "arg_extreme one_hot");
   onnx("TopK", importTopK, "topk");
+  table.example("cumulate", "(tensor<4x6x8xf32>) {axis = 1 : i64}");
+  table.example("arg_extreme", "(tensor<4x6x8xf32>) {axis = 2 : i64}");
+  table.example("topk", "(tensor<4x6x8xf32>) {axis = 2 : i64, k = 2 : i64}");
 }
 
 } // namespace ampc
