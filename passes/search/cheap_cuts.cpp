@@ -49,6 +49,8 @@ public:
     std::vector<char> tried(order.size(), 0);
     size_t depth = 0;
     int64_t steps = 0;
+    // Each looks at every number of CPUs.
+    const int64_t mostSteps = limits.mostSteps / (cpus + 1);
     while (true) {
       if (depth == order.size()) {
         if (family.size() >= limits.mostIdeals)
@@ -62,7 +64,7 @@ public:
         bool in = tried[depth] == 0 && outPredecessors[size_t(v)] == 0;
         tried[depth] = in ? 1 : 2;
         in ? decideInside(v, set) : decideOutside(v);
-        if (++steps > limits.mostSteps || ((steps & 4095) == 0 && stop && stop()))
+        if (++steps > mostSteps || ((steps & 255) == 0 && stop && stop()))
           return false;
         if (possible()) {
           ++depth;

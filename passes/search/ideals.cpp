@@ -51,10 +51,10 @@ bool Ideals::enumerate(size_t limit, const std::function<bool()> &stop) {
   std::vector<uint64_t> set(words, 0);
   add(set);
   for (size_t i = 0; i < size(); ++i) {
-    if (size() > limit || ((i & 1023) == 0 && stop && stop()))
+    if (size() > limit || ((i & 15) == 0 && stop && stop()))
       return false;
     set.assign(row(i), row(i) + words);
-    for (int v = 0; v < items.count; ++v)
+    for (int v = 0; v < items.count && size() <= limit; ++v)
       if (!(set[size_t(v) / 64] >> (v % 64) & 1) && closedWith(set, v)) {
         set[size_t(v) / 64] |= uint64_t(1) << (v % 64);
         add(set);
@@ -71,6 +71,15 @@ bool Ideals::closedWith(const std::vector<uint64_t> &set, int v) const {
   return true;
 }
 
+void Ideals::clear() {
+  acc = {}, cpu = {}, bytes = {};
+  cpuOnly = {}, count = {}, crossing = {};
+  crossed = {}, bits = {}, hashes = {};
+  firstCrossing = {};
+  buckets.assign(1 << 12, -1);
+  buckets.shrink_to_fit();
+}
+
 void Ideals::rehash() {
   buckets.assign(buckets.size() * 4, -1);
   for (size_t i = 0; i < size(); ++i) {
@@ -81,7 +90,7 @@ void Ideals::rehash() {
   }
 }
 
-void Ideals::arrange() {
+bool Ideals::arrange(const std::function<bool()> &stop) {
   size_t n = size();
   std::vector<size_t> order(n);
   std::iota(order.begin(), order.end(), size_t(0));
@@ -110,6 +119,8 @@ void Ideals::arrange() {
   crossed.assign(n * valueWords, 0);
   firstCrossing.assign(1, 0);
   for (size_t i = 0; i < n; ++i) {
+    if ((i & 15) == 0 && stop && stop())
+      return false;
     for (size_t v = 0; v < values; ++v) {
       const PlacementValue &value = items.values[v];
       bool inside = has(i, value.producer), crosses = false;
@@ -122,6 +133,7 @@ void Ideals::arrange() {
     }
     firstCrossing.push_back(crossing.size());
   }
+  return true;
 }
 
 namespace {
@@ -156,7 +168,7 @@ public:
       for (size_t c = ideals.firstCrossing[i]; c < ideals.firstCrossing[i + 1]; ++c)
         crossing[i] += items.values[size_t(ideals.crossing[c])].cost;
     for (size_t low = 0; low < n; ++low) {
-      if ((low & 15) == 0 && stopped && stopped()) {
+      if (((low & 15) == 0 || items.count > 1000) && stopped && stopped()) {
         complete = false;
         break;
       }

@@ -25,8 +25,10 @@ public:
   bool enumerate(size_t limit, const std::function<bool()> &stop);
   bool closedWith(const std::vector<uint64_t> &set, int item) const;
   /// Sorts by accelerator time, then members, so that supersets come later, and lists the values that each
-  /// ideal separates. Call once, after the last add().
-  void arrange();
+  /// ideal separates. Call once, after the last add(). False when `stop` ended it: the sets are then of no use.
+  bool arrange(const std::function<bool()> &stop = {});
+  /// Forgets all sets and gives their memory back.
+  void clear();
 
   const PlacementItems &items;
   const size_t words;

@@ -15,7 +15,13 @@ namespace ampc::search {
 namespace {
 
 /// Ideals are listed only so many that the table of (ideal, devices used) stays within this.
-constexpr size_t kTableBytes = size_t(2) << 30;
+constexpr size_t kTableBytes = size_t(1) << 30;
+/// And so many that they themselves stay within this.
+constexpr size_t kIdealBytes = size_t(1) << 30;
+/// Prefixes of one topological order that a first chain may cut at.
+constexpr size_t kMostPrefixes = 3000;
+/// Families of ideals with more members (over all ideals) than this are made smaller: graphs of very many items.
+constexpr size_t kFamilyMembers = 20'000'000;
 /// Ideals listed around each cut of the best chain.
 constexpr size_t kFamily = 1500;
 /// Cuts listed below a limit close to the bound, and decisions per cut that the listing may take.
@@ -95,10 +101,23 @@ private:
       std::reverse(order.begin(), order.end());
     Set set(ideals.words, 0);
     family.add(set);
-    for (int item : order) {
-      insert(set, item);
-      family.add(set);
+    const size_t stride = order.size() / sized(kMostPrefixes) + 1;
+    for (size_t i = 0; i < order.size(); ++i) {
+      insert(set, order[i]);
+      if ((i + 1) % stride == 0 || i + 1 == order.size())
+        family.add(set);
     }
+  }
+
+  /// `most` ideals, or fewer where each has very many members.
+  size_t sized(size_t most, size_t members = kFamilyMembers) const {
+    return std::clamp(members / size_t(items.count + 1), std::min<size_t>(most, 50), most);
+  }
+
+  /// How many ideals fit the memory allowed for them, with what Ideals::arrange() adds.
+  size_t affordable(size_t most) const {
+    size_t each = ideals.words * 16 + items.values.size() / 8 + 4 * std::min<size_t>(items.values.size(), 512) + 64;
+    return std::min(most, kIdealBytes / each);
   }
 
   /// Ideals that differ from `start` by few items, nearest first.
@@ -106,9 +125,10 @@ private:
     Ideals near(items);
     near.add(start);
     Set set;
-    for (size_t i = 0; i < near.size() && near.size() < kFamily; ++i) {
+    for (size_t i = 0; i < near.size() && near.size() < sized(kFamily) && !stop(); ++i) {
       set.assign(near.row(i), near.row(i) + near.words);
-      for (int v = 0; v < items.count; ++v) {
+      // Twice the family, so that a wide border does not decide it alone.
+      for (int v = 0; v < items.count && near.size() < 2 * sized(kFamily); ++v) {
         bool inside = contains(set, v), border = true;
         if (inside)
           for (int next : items.successors[size_t(v)])
@@ -133,7 +153,8 @@ private:
       Ideals family(items);
       for (const Set &cut : best.ideals)
         addAround(family, cut);
-      family.arrange();
+      if (!family.arrange(stop))
+        return;
       Chain better = bestChain(problem, family, best.maxLoad * (1 - 1e-9), stop, done);
       if (!better.exists())
         return;
@@ -164,7 +185,8 @@ private:
     }
     if (!family)
       return;
-    family->arrange();
+    if (!family->arrange(stop))
+      return;
     bool done = false;
     Chain better = bestChain(problem, *family, best.maxLoad * (1 - 1e-9), stop, done);
     if (better.exists())
@@ -175,7 +197,11 @@ private:
   /// listed, because what crosses them and what stays idle must fit in so little room. Nothing below a limit
   /// raises the bound; something is the optimum. True when proven.
   bool closeIn(Chain &best) {
-    size_t most = kFamily * 8;
+    // The list was for counting; what is looked at from here on is others.
+    ideals.clear();
+    size_t states = size_t(usefulAccelerators(problem, items) + 1) * size_t(usefulCpus(problem, items) + 1);
+    const size_t mostCuts = std::min(affordable(sized(kMostCuts, 10 * kFamilyMembers)), kTableBytes / (16 * states));
+    size_t most = sized(kFamily) * 8;
     double step = 0.005;
     // No load reaches this: when nothing is below it, there is no chain at all.
     double beyondAll = 1;
@@ -191,12 +217,13 @@ private:
         CutLimits limits;
         limits.below = bound * (1 + step);
         limits.below = std::min(limits.below, best.exists() ? best.maxLoad : beyondAll);
-        limits.mostIdeals = kMostCuts;
+        limits.mostIdeals = mostCuts;
         limits.mostSteps = int64_t(kMostCuts) * kStepsPerIdeal;
         Ideals family(items);
         if (bound > 0 && listCuts(problem, limits, stop, family)) {
           looked += int64_t(family.size());
-          family.arrange();
+          if (!family.arrange(stop))
+            return false;
           bool done = false;
           Chain better = bestChain(problem, family, limits.below, stop, done);
           if (better.exists())
@@ -212,13 +239,13 @@ private:
             return true;
           step *= 2;
           // Raising the bound costs little for now.
-          cheap = family.size() < kFamily * 8 && most > kFamily * 8;
+          cheap = family.size() < sized(kFamily) * 8 && most > sized(kFamily) * 8;
         } else {
           step /= 4;
         }
         progress = true;
       }
-      if (most <= kMostCuts && !cheap) {
+      if (most <= mostCuts && !cheap) {
         double before = best.maxLoad;
         improveByCheapCuts(best, most);
         if (best.maxLoad < before)
@@ -245,7 +272,8 @@ private:
       best = bestChain(problem, simple, kNever, stop, done);
     }
     size_t states = size_t(usefulAccelerators(problem, items) + 1) * size_t(usefulCpus(problem, items) + 1);
-    bool all = ideals.enumerate(std::min(settings.mostIdeals, kTableBytes / (16 * states)), stop);
+    const size_t most = affordable(sized(settings.mostIdeals, 50 * kFamilyMembers));
+    bool all = ideals.enumerate(std::min(most, kTableBytes / (16 * states)), stop);
     looked = int64_t(ideals.size());
     // A good chain first: whatever is proven below is proven the faster the closer the limit.
     if (!all || ideals.size() > kFamily)
@@ -254,7 +282,8 @@ private:
       complete = closeIn(best);
       return best;
     }
-    ideals.arrange();
+    if (!ideals.arrange(stop))
+      return best;
     // Nothing under a limit: that raises the bound; something: that is the optimum. Low limits leave few
     // chains.
     for (double step = ideals.size() > kFamily ? 0.005 : kNever; !complete; step *= 2) {

@@ -283,6 +283,18 @@ def placement_limit(shell):
 
 
 @case
+def placement_of_very_many_nodes(shell):
+    rng = random.Random(4)
+    count = 60000
+    times = [rng.randrange(5, 15) for _ in range(count)]
+    edges = [[max(0, i - 1 - rng.randrange(20)), i] for i in range(1, count)]
+    shell.write("many.json", graph(times, edges, 6))
+    line, _ = shell.run(0, "placement", "many.json", "--time-limit", "8")
+    assert shell.seconds < 8 + SLACK and line["peak_bytes"] < 2 * 2**30, (shell.seconds, line)
+    assert line["gap"] < 0.1, line
+
+
+@case
 def options_that_do_nothing_are_refused(shell):
     shell.write("graph.json", graph([1], [], 1))
     for arguments in (["--threads", "2"], ["--trace", "t"], ["--effort", "2"], ["--seed=2"], ["--nonsense"]):
