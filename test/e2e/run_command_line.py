@@ -266,7 +266,7 @@ def other_verbs(shell):
     assert operators["Relu"]["loops"] == "all" and operators["Relu"]["form"] == "row"
     assert {"f32", "f16", "i8"} <= set(operators["Relu"]["types"]) and "bool" not in operators["Relu"]["types"]
     assert "(k)" in operators["MatMul"]["loops"], operators["MatMul"]
-    assert "(ic)" in operators["Conv"]["loops"] and "oh" in operators["Conv"]["loops"], operators["Conv"]
+    assert "(ic)" in operators["Conv"]["loops"] and "o0" in operators["Conv"]["loops"], operators["Conv"]
     assert operators["ReduceSum"]["loops"] == "d0 (d1)" and operators["Concat"]["loops"] == "all"
     # Every row has an example, or needs none.
     silent = [name for name, entry in operators.items() if entry["form"] == "row" and not entry["loops"]]
