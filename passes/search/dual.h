@@ -58,6 +58,10 @@ public:
   }
   /// Swaps with `other`. potentials() and certify() are then those of the new state at once; sweep() needs
   /// reprice() first.
+  void setState(const State &from) {
+    price = from.price;
+    message = from.message;
+  }
   void exchange(State &other) {
     price.swap(other.price);
     message.swap(other.message);

@@ -12,6 +12,9 @@ constexpr double kPast = 0.7, kShorter = 0.2;
 /// Relative level under which Direct averages as well.
 constexpr double kFineLevel = 0.03;
 constexpr int kPatience = 15;
+/// A restart begins with this level, halved for each one in vain; so much of the bound must be gained.
+constexpr double kRestartLevel = 0.02, kWorthwhile = 1e-5;
+constexpr int kMostVainRestarts = 4;
 } // namespace
 
 PriceAscent::PriceAscent(const Model &model, Mode mode)
@@ -73,6 +76,18 @@ void PriceAscent::step(double knownCost) {
   double distance = (averaging ? kShorter : 1.0) * std::max(0.0, target - bound) / squares;
   for (int t = 0; t < model.times; ++t)
     passing.price[size_t(t)] = std::max(0.0, passing.price[size_t(t)] + distance * slope[size_t(t)]);
+}
+
+bool PriceAscent::restart() {
+  vainRestarts = best > bestAtRestart + kWorthwhile * std::fabs(best) ? 0 : vainRestarts + 1;
+  if (vainRestarts > kMostVainRestarts || model.times == 0)
+    return false;
+  bestAtRestart = best;
+  level = std::ldexp(kRestartLevel, -vainRestarts);
+  sinceBetter = 0;
+  std::fill(slope.begin(), slope.end(), 0.0);
+  passing.setState(bestState);
+  return true;
 }
 
 } // namespace ampc::search

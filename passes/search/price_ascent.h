@@ -29,6 +29,8 @@ public:
   bool proposalFits() const { return fits; }
   /// No longer worth its time: the step length has shrunk to nothing.
   bool stalled() const { return level <= kShortest; }
+  /// Long steps again, from the best prices and messages. False when the last climbs from there came to nothing.
+  bool restart();
   /// Calls `use` with the dual at the prices and messages of the best bound; the climb goes on from where it
   /// was.
   template <typename Use> auto atBest(Use use) {
@@ -50,7 +52,8 @@ private:
   Dual::State bestState;
   std::vector<double> slope, use;
   double best = -1e300, level = 0.3;
-  int sinceBetter = 0;
+  double bestAtRestart = -1e300;
+  int sinceBetter = 0, vainRestarts = 0;
   bool fits = false;
   int64_t entries = 0, stepsDone = 0;
 };

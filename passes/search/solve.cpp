@@ -444,7 +444,8 @@ private:
       Candidate natural;
       const Candidate base = best;
       double boundBefore = ascent.bestBound();
-      bool raising = !ascent.stalled();
+      // Without a limit the climb is over when its steps have become short; with one there is time for more.
+      bool raising = !ascent.stalled() || (timed && ascent.restart());
       // While the bound moves, every other round starts from what it proposes.
       bool fresh = raising && number % 2 == 0;
       bool anyhow = spent >= std::min(kLedNowhere, budget / 2);

@@ -107,6 +107,21 @@ TEST(Anytime, TheCertificateReachesTheBestBoundOfTheClimb) {
   }
 }
 
+TEST(Anytime, AStalledClimbGoesOnFromItsBestBound) {
+  const Problem problem = grid(12, 6, 0.1, 5);
+  Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
+  PriceAscent ascent(shrunk.model, PriceAscent::Mode::Direct);
+  int climbs = 0;
+  do {
+    const double before = ascent.bestBound();
+    while (!ascent.stalled())
+      ascent.step(PriceAscent::kNoCost);
+    EXPECT_GE(ascent.bestBound(), before);
+    ASSERT_LT(++climbs, 1000) << "climbs in vain must end";
+  } while (ascent.restart());
+  EXPECT_GT(climbs, 1);
+}
+
 TEST(Anytime, LookingAtTheBestBoundDoesNotDisturbTheClimb) {
   const Problem problem = grid(12, 6, 0.1, 6);
   Shrunk shrunk = shrink(problem, scaleFor(problem, std::nullopt));
