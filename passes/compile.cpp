@@ -48,7 +48,8 @@ private:
 
   /// Why no plan fits.
   struct Lack {
-    uint64_t neededBytes = 0; // per device, at least; what was tried needs as much
+    uint64_t neededBytes = 0; // per device, at least; what was tried needs as much; 0: nothing was tried
+    bool isProven = false;    // else nothing was found
     Facts facts;
     std::string devices; // the option that would help as well
   };
@@ -95,6 +96,8 @@ private:
   Lack lack;                          // after choose found nothing
   std::optional<std::chrono::steady_clock::time_point> deadline; // of the search, from its beginning
   const std::atomic<bool> *cancel = nullptr;                     // while searching
+  std::vector<Decision> found;                                   // by the last search
+  bool isSearchCut = false;                                      // a search ended before it was through
   int numDumps = 0;
   bool isDumped = true; // the chosen plan, where dumps are wanted
   bool stopped = false; // the stage of --stop-after has been reached
@@ -277,10 +280,13 @@ llvm::Expected<std::optional<Compiler::Candidate>> Compiler::choose() {
   uint64_t smallestPeakBytes = ~uint64_t(0), searchLimitBytes = memoryLimitBytes();
   constexpr int maxRounds = 3;
   for (int round = 0; round < maxRounds; ++round) {
-    std::vector<Decision> decisions = decide(searchLimitBytes, shortage);
+    // When there is no time for another search, what the last one found must do.
+    if (!isSearchOver() || found.empty())
+      found = decide(searchLimitBytes, shortage);
+    isSearchCut |= isSearchOver();
     phase("search");
     uint64_t missingBytes = 0;
-    if (llvm::Error error = simulate(decisions, best, smallestPeakBytes, missingBytes))
+    if (llvm::Error error = simulate(found, best, smallestPeakBytes, missingBytes))
       return error;
     phase("simulate");
     // More than is missing, and more each time: what a plan needs does not follow the search's sum byte by byte.
@@ -313,9 +319,11 @@ Compiler::Lack Compiler::lackOf(const std::optional<Shortage> &shortage, uint64_
                     uint64_t(shortage->neededBytes) < needed;
   if (isBySearch)
     needed = uint64_t(shortage->neededBytes);
-  needed += workspaceReserveBytes;
-  result.neededBytes = needed;
-  result.facts.push_back({"needed per device", "at least " + std::to_string(needed) + " bytes"});
+  result.isProven = isBySearch && shortage->isProven;
+  if (needed != ~uint64_t(0)) {
+    result.neededBytes = needed + workspaceReserveBytes;
+    result.facts.push_back({"needed per device", "at least " + std::to_string(result.neededBytes) + " bytes"});
+  }
   if (isBySearch && !shortage->operation.empty()) {
     result.facts.push_back({"where", "while " + shortage->operation + " is executed"});
     result.facts.push_back({"largest then", "values and weights of " + shortage->holders});
@@ -327,24 +335,26 @@ Compiler::Lack Compiler::lackOf(const std::optional<Shortage> &shortage, uint64_
 /// After nothing fitted. What a plan needs is known for certain only when it has been made: the limit that the remedy
 /// names has been tried.
 llvm::Error Compiler::infeasible() {
-  if (isSearchOver())
+  if (isSearchCut)
     return makeError(ErrorCode::NoPlanInTime, "no plan that fits into the memory of the devices was found in time",
-                     lack.facts, "raise --time-limit");
+                     lack.facts, deadline ? "raise --time-limit" : "let the search end");
   const Lack first = lack;
+  const char *sentence = first.isProven ? "no plan fits into the memory of the devices"
+                                        : "no plan was found that fits into the memory of the devices";
   constexpr int maxTrials = 6;
   isDumped = false;
-  for (int trial = 0; trial < maxTrials; ++trial) {
+  for (int trial = 0; trial < maxTrials && !isSearchOver(); ++trial) {
     limitBytes = trial == 0 ? first.neededBytes : std::max(lack.neededBytes, limitBytes + limitBytes / 64);
     workspaceReserveBytes = 0;
     llvm::Expected<std::optional<Candidate>> candidate = fit();
     if (!candidate)
       return candidate.takeError();
     if (*candidate)
-      return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices", first.facts,
+      return makeError(ErrorCode::Infeasible, sentence, first.facts,
                        "use --memory-limit " + llvm::Twine(limitBytes) + ", or " + first.devices);
   }
-  return makeError(ErrorCode::Infeasible, "no plan fits into the memory of the devices", first.facts,
-                   "use more than --memory-limit " + llvm::Twine(limitBytes) + ", or " + first.devices);
+  return makeError(ErrorCode::Infeasible, sentence, first.facts,
+                   "use more than --memory-limit " + llvm::Twine(first.neededBytes) + ", or " + first.devices);
 }
 
 llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
@@ -362,7 +372,7 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
   if (mayUseOneDevice && oneDevice)
     consider(std::move(*oneDevice));
   oneDevice.reset();
-  size_t finalists = 0;
+  size_t finalists = 0, numBuilt = 0;
   for (const Decision &decision : decisions) {
     if (mayUseOneDevice && decision.grids.size() == 1 && decision.grids[0].numDevices() == 1)
       continue;
@@ -375,11 +385,13 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
       simulatedPerPredicted = std::min(simulatedPerPredicted, other.seconds / other.decision.predictedSeconds);
     bool isFar = best && finalists > 0 && decision.predictedSeconds * simulatedPerPredicted > 1.05 * best->seconds;
     size_t allowed = isSearchOver() ? 1 : maxFinalists;
-    if (known == simulated.end() && best && (isFar || finalists >= allowed)) {
+    bool isLate = isSearchOver() && numBuilt >= maxFinalists; // even if none of them fitted
+    if (known == simulated.end() && (isLate || (best && (isFar || finalists >= allowed)))) {
       considered.push_back({decision.strategy, decision.predictedSeconds});
       continue;
     }
     if (known == simulated.end()) {
+      ++numBuilt;
       llvm::Expected<Candidate> candidate = build(decision, false);
       if (!candidate)
         return candidate.takeError();
@@ -511,7 +523,7 @@ CompiledModel Compiler::finish(Candidate best) {
   if (decision.costSeconds > 0)
     plan.gap = 1 - decision.boundSeconds / decision.costSeconds;
   std::string note;
-  if (isSearchOver())
+  if (isSearchCut)
     note = "the search was ended early: there may be a better plan";
   else if (options.devices > 1 && plan.ranks.size() == 1)
     note = "one device is fastest: communication would cost more than the others save";

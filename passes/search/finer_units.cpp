@@ -73,9 +73,9 @@ Solution solveInFinerUnits(const Problem &problem, const SolveOptions &options, 
       break;
     if (!best.feasible)
       continue;
-    CostScale finer = scaleFor(problem, best.cost);
-    if (finer.shift >= scale.shift && gapOf(best.cost, best.bound) <= options.gapTarget)
+    if (gapOf(best.cost, best.bound) <= options.gapTarget)
       break;
+    CostScale finer = scaleFor(problem, best.cost);
     // As fine as it gets: the rest of the time goes to one more run.
     if (finer.shift >= scale.shift)
       number = std::max(number, kMostRuns - 2);

@@ -361,7 +361,8 @@ private:
     if (!result.complete)
       return false;
     if (solution.feasible) {
-      raiseBound(solutionCost);
+      // In a coarser unit what the tree found may have been refused, because it costs more than it seems.
+      raiseBound(result.choice.empty() ? solutionCost : std::min(solutionCost, result.cost));
     } else {
       solution.status = Status::Infeasible;
       solution.reason = shrunk.model.times > 0 ? whyTooLittleMemory(memoryProof->shortage())
@@ -432,7 +433,7 @@ private:
                                       std::max(kWorkPerEffort,
                                                kSweepsPerEffort * double(ascents[0]->workPerStep()));
     auto mayGoOn = [&] {
-      bool cut = !solution.feasible && (first.repairCut() || second.repairCut());
+      bool cut = !best.exists() && (first.repairCut() || second.repairCut());
       return spent < budget * (cut ? kUntilFeasible : 1.0) && !closed() && !stop();
     };
     int quiet = 0;
@@ -484,6 +485,11 @@ private:
         break;
     }
     reserve = 0;
+    if (!best.exists() && solution.feasible && !stop()) {
+      // Only what no cost has guided: it is worth at least a search of its surroundings.
+      first.improve({memoryProof->found(), solutionCost}, now.price, int64_t(kWorkPerEffort * kSearchShare), stop);
+      accept(first.best());
+    }
     if (!closed() && !stop())
       certify(ascents);
   }

@@ -4,6 +4,7 @@
 #include "runtime/plan/plan_checks.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 namespace ampc::plan {
@@ -57,6 +58,7 @@ Status checkCommunication(const Plan &plan, const Communication &communication,
 /// What a rank sends is read when its receivers come to it: nothing later in the program may write there.
 Status checkSent(const Program &program) {
   std::vector<const Step *> sends;
+  std::set<uint32_t> sent;
   for (const Step &step : program.steps) {
     std::vector<Buffer> writes = step.writes;
     writes.push_back(step.workspace);
@@ -69,6 +71,11 @@ Status checkSent(const Program &program) {
     if (step.kind == StepKind::Send && program.role == ProgramRole::Init)
       return Error{ErrorCode::Invalid,
                    "the plan is inconsistent: an init program sends without waiting for the receiver",
+                   {{"program", program.name}, {"step", step.name}}};
+    // A mailbox has one entry per request.
+    if (step.kind == StepKind::Send && !sent.insert(step.communication).second)
+      return Error{ErrorCode::Invalid,
+                   "the plan is inconsistent: a program takes part in a send twice",
                    {{"program", program.name}, {"step", step.name}}};
     if (step.kind == StepKind::Send && !step.reads.empty())
       sends.push_back(&step);

@@ -251,6 +251,17 @@ TEST(PlanChecks, NobodySendsAndReceivesAtOnce) {
   EXPECT_NE(error->message.find("both sends and receives"), std::string::npos) << error->message;
 }
 
+TEST(PlanChecks, NobodySendsTheSameTwice) {
+  Plan plan = sendingSample();
+  for (uint32_t program : {1u, 2u}) {
+    plan.programs[program].steps.push_back(plan.programs[program].steps[3]);
+    plan.programs[program].steps.back().event = 90;
+  }
+  auto error = plan::checkPlan(plan, 40);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->message.find("takes part in a send twice"), std::string::npos) << error->message;
+}
+
 TEST(PlanChecks, InitProgramsMeet) {
   Plan plan = sendingSample();
   plan.programs.push_back(plan.programs[0]);
