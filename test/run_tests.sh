@@ -3,8 +3,8 @@
 #
 #   test/run_tests.sh                      what ./setup.sh test runs
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
-#   test/run_tests.sh --only NAME          one group: unit, sanitized, fuzz, structure, lit, command-line, schemas, memory,
-#                                          demo, node, contributed, added-op, partitioned-node, choices,
+#   test/run_tests.sh --only NAME          one group: unit, sanitized, fuzz, structure, lit, command-line, schemas,
+#                                          search-bench, memory, demo, node, contributed, added-op, partitioned-node, choices,
 #                                          planner, models
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
