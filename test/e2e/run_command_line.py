@@ -496,13 +496,18 @@ def random_inputs_fill_what_no_file_gives(shell):
     os.remove(shell.path("two.onnx"))
 
 
+def heed_interrupts():
+    """In the new process: who starts these tests in the background has told all of them to ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @case
 def an_interrupt_leaves_no_partial_file(shell):
     for arguments, seconds in ((["bench", "mlp.plan", "--repeat", "100000000"], 0.7),
                                *((["bert.onnx", "--devices", "8", "-o", "stopped.plan"], 0.03 * k) for k in range(1, 6))):
         before = shell.files()
         process = subprocess.Popen([PROGRAM, *arguments], cwd=shell.folder, env={}, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, text=True)
+                                   stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         error = process.communicate(timeout=60)[1]
@@ -538,7 +543,8 @@ def threads_of_a_device_give_the_same_bits(shell):
 def an_interrupted_search_writes_its_best_plan(shell):
     onnx.save(generate.make_model("bert", layers=6), shell.path("long.onnx"))
     process = subprocess.Popen([PROGRAM, "plan", "long.onnx", "--cluster", "h100x64", "-o", "early.plan"],
-                               cwd=shell.folder, env={}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                               cwd=shell.folder, env={}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=heed_interrupts)
     while not process.stdout.readline().startswith("  one device:"):  # the search is what follows
         assert process.poll() is None
     time.sleep(0.02)
