@@ -82,15 +82,10 @@ ReshardPrices::Coverage ReshardPrices::dimCoverage(uint32_t from, uint32_t to) {
   auto [it, isNew] = coverages.try_emplace(uint64_t(from) << 32 | to, Coverage());
   if (!isNew)
     return it->second;
-  Coverage result;
+  Coverage result; // nothing below adds to the map
   uint32_t axes = dims[from].axes | dims[to].axes;
-  for (int64_t rank = 0; rank < grid.numDevices(); ++rank) {
-    std::vector<int64_t> coordinates = grid.coordinates(rank);
-    bool isFirst = true; // along the axes that play no part
-    for (size_t axis = 0; axis < coordinates.size(); ++axis)
-      isFirst &= (axes >> axis & 1) || coordinates[axis] == 0;
-    if (!isFirst)
-      continue;
+  for (size_t rank : representativesOf(axes)) {
+    std::vector<int64_t> coordinates = grid.coordinates(int64_t(rank));
     result.slice = result.slice && covers(dims[from].sharding, dims[to].sharding, grid, coordinates);
     result.gather = result.gather && covers(dims[to].sharding, dims[from].sharding, grid, coordinates);
   }
@@ -127,6 +122,22 @@ std::vector<uint32_t> ReshardPrices::groupAlong(uint32_t axes) const {
   return ranks;
 }
 
+const std::vector<size_t> &ReshardPrices::representativesOf(uint32_t axes) {
+  representatives.resize(size_t(1) << grid.axisSizes.size());
+  std::vector<size_t> &ranks = representatives[axes];
+  if (!ranks.empty())
+    return ranks;
+  for (int64_t rank = 0; rank < grid.numDevices(); ++rank) {
+    std::vector<int64_t> coordinates = grid.coordinates(rank);
+    bool isFirst = true;
+    for (size_t axis = 0; axis < coordinates.size(); ++axis)
+      isFirst &= (axes >> axis & 1) || coordinates[axis] == 0;
+    if (isFirst)
+      ranks.push_back(size_t(rank));
+  }
+  return ranks;
+}
+
 double ReshardPrices::collective(plan::StepKind kind, int64_t bytes, uint32_t axes) {
   auto [it, isNew] = collectives.try_emplace({kind, bytes, axes}, 0.0);
   if (isNew)
@@ -156,31 +167,33 @@ const ReshardPrices::Overlap &ReshardPrices::overlap(uint32_t from, uint32_t to)
 
 /// As reshardSeconds prices an exchange: every member fills its tile from what it has and from what a neighbour sends.
 double ReshardPrices::exchange(uint32_t from, uint32_t to, DataType type, uint32_t axes) {
-  size_t devices = size_t(grid.numDevices());
-  std::vector<int64_t> needed(devices, 1), present(devices, 1);
+  const std::vector<size_t> &ranks = representativesOf(forms[from].splitAxes | forms[to].splitAxes);
+  std::vector<int64_t> &needed = neededElements, &present = presentElements;
+  needed.assign(ranks.size(), 1);
+  present.assign(ranks.size(), 1);
   for (size_t d = 0; d < forms[from].dims.size(); ++d) {
     const Overlap &own = overlap(forms[from].dims[d], forms[to].dims[d]);
-    for (size_t rank = 0; rank < devices; ++rank) {
-      needed[rank] *= own.needed[rank];
-      present[rank] *= own.present[rank];
+    for (size_t k = 0; k < ranks.size(); ++k) {
+      needed[k] *= own.needed[ranks[k]];
+      present[k] *= own.present[ranks[k]];
     }
   }
   int64_t tile = 0, missing = 0;
-  for (size_t rank = 0; rank < devices; ++rank) {
-    tile = std::max(tile, needed[rank]);
-    missing = std::max(missing, needed[rank] - present[rank]);
+  for (size_t k = 0; k < ranks.size(); ++k) {
+    tile = std::max(tile, needed[k]);
+    missing = std::max(missing, needed[k] - present[k]);
   }
   tile = sizeBytes(type, tile);
   missing = sizeBytes(type, missing);
   auto [it, isNew] = exchanges.try_emplace({tile, missing, axes}, 0.0);
   if (!isNew)
     return it->second;
-  std::vector<uint32_t> ranks = groupAlong(axes);
-  if (ranks.size() < 2)
+  std::vector<uint32_t> group = groupAlong(axes);
+  if (group.size() < 2)
     return 0;
-  std::vector<cost::PairBytes> sends = {{ranks[0], ranks[0], double(tile) - double(missing)}};
-  for (size_t k = 0; k < ranks.size(); ++k)
-    sends.push_back({ranks[(k + 1) % ranks.size()], ranks[k], double(missing)});
+  std::vector<cost::PairBytes> sends = {{group[0], group[0], double(tile) - double(missing)}};
+  for (size_t k = 0; k < group.size(); ++k)
+    sends.push_back({group[(k + 1) % group.size()], group[k], double(missing)});
   return it->second = cost::exchangeSeconds(sends, cluster);
 }
 
@@ -226,13 +239,12 @@ double ReshardPrices::compute(uint32_t from, uint32_t to, DataType type) {
 double ReshardPrices::seconds(uint32_t from, uint32_t to, DataType type) {
   if (from == to)
     return 0;
-  auto [it, isNew] = pairs.try_emplace(uint64_t(from) << 36 | uint64_t(to) << 8 | uint64_t(type), 0.0);
-  if (isNew) {
-    double result = compute(from, to, type);
-    pairs[uint64_t(from) << 36 | uint64_t(to) << 8 | uint64_t(type)] = result;
-    return result;
-  }
-  return it->second;
+  const uint64_t key = uint64_t(from) << 36 | uint64_t(to) << 8 | uint64_t(type);
+  if (auto known = pairs.find(key); known != pairs.end())
+    return known->second;
+  double result = compute(from, to, type); // may ask for other pairs
+  pairs[key] = result;
+  return result;
 }
 
 double ReshardPrices::transferSeconds(uint32_t from, uint32_t to, DataType type) {

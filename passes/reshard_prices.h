@@ -4,8 +4,9 @@
 
 #include "passes/reshard.h"
 
+#include "llvm/ADT/DenseMap.h"
+
 #include <map>
-#include <unordered_map>
 
 namespace ampc {
 
@@ -58,6 +59,8 @@ private:
   uint32_t involvedAxes(const Form &from, const Form &to) const;
   const Overlap &overlap(uint32_t from, uint32_t to);
   std::vector<uint32_t> groupAlong(uint32_t axes) const;
+  /// Devices that stand for all: the first along every axis that is not among `axes`.
+  const std::vector<size_t> &representativesOf(uint32_t axes);
   double collective(plan::StepKind kind, int64_t bytes, uint32_t axes);
   double exchange(uint32_t from, uint32_t to, DataType type, uint32_t axes);
   double compute(uint32_t from, uint32_t to, DataType type);
@@ -67,9 +70,12 @@ private:
   std::vector<Form> forms;
   std::map<std::string, uint32_t> formNumbers, dimNumbers;
   std::vector<Dim> dims;
-  std::unordered_map<uint64_t, Coverage> coverages;
-  std::unordered_map<uint64_t, Overlap> overlaps;
-  std::unordered_map<uint64_t, double> pairs;
+  // Asked for millions of times.
+  llvm::DenseMap<uint64_t, Coverage> coverages;
+  llvm::DenseMap<uint64_t, Overlap> overlaps;
+  llvm::DenseMap<uint64_t, double> pairs;
+  std::vector<int64_t> neededElements, presentElements; // of `exchange`, by representative
+  std::vector<std::vector<size_t>> representatives;     // by set of axes: see representativesOf
   std::map<std::tuple<plan::StepKind, int64_t, uint32_t>, double> collectives;
   std::map<std::tuple<int64_t, int64_t, uint32_t>, double> exchanges; // tile bytes, missing bytes, axes
 };
