@@ -510,7 +510,10 @@ def an_interrupt_leaves_no_partial_file(shell):
                                    stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-        error = process.communicate(timeout=60)[1]
+        try:
+            error = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()  # nothing, if it has ended
         assert process.returncode == 130 and "interrupted" in error, (arguments, process.returncode, error)
         # What is complete stays: the best plan so far, if the search was what the signal met.
         if left := shell.files() - before:
