@@ -3,7 +3,7 @@
 #
 #   test/run_tests.sh                      what ./setup.sh test runs
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
-#   test/run_tests.sh --only NAME          one group: unit, sanitized, fuzz, structure, lit, command-line, schemas,
+#   test/run_tests.sh --only NAME          one group: unit, sanitized, fuzz, structure, lit, command-line, refusals, schemas,
 #                                          search-bench, memory, demo, node, contributed, added-op, partitioned-node, choices,
 #                                          planner, models
 set -uo pipefail
@@ -86,6 +86,7 @@ walk fuzz unit_tests -L fuzz -j2
 walk structure "$python" test/structure_test.py
 [ -n "$(find test -name '*.mlir' -print -quit)" ] && walk lit lit_tests
 walk command-line "$python" test/e2e/run_command_line.py
+walk refusals "$python" test/e2e/run_refusals.py
 walk schemas "$python" test/e2e/run_schemas.py
 walk search-bench "$python" test/e2e/run_search_bench.py
 walk memory "$python" test/e2e/memory_limit.py "${full[@]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The command line from outside: exit codes, messages, files. Every case starts `ampc` with an empty environment in an
-empty folder; a refused command must leave no file behind. Prints "N passed, N failed" at the end."""
+"""The command line from outside: what the verbs write, that it is the same every time, and interrupts. What is refused is
+in run_refusals.py. Prints "N passed, N failed" at the end."""
 
 import json
 import os
@@ -9,69 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import numpy as np
-
-FOLDER = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [FOLDER, os.path.join(os.path.dirname(FOLDER), "models")]
-import generate
-import onnx
-from ampc_command import PROGRAM
+from command_line_shell import PROGRAM, generate, onnx, run_in_shell
 from onnx import TensorProto, helper, numpy_helper
 
-ERROR = re.compile(r"^ampc: error AMPC-\d{3}: [^\n]+$", re.MULTILINE)
 CASES = []
 
 
 def case(function):
     CASES.append(function)
     return function
-
-
-class Shell:
-    """A folder with a model, its plan for 2 devices, and inputs; commands run there."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def call(self, *arguments, timeout=300):
-        return subprocess.run([PROGRAM, *arguments], cwd=self.folder, env={}, capture_output=True, text=True,
-                              timeout=timeout, errors="replace")
-
-    def good(self, *arguments):
-        done = self.call(*arguments)
-        assert done.returncode == 0, f"{arguments}: exit {done.returncode}: {done.stderr.strip()}"
-        return done.stdout
-
-    def refused(self, code, *arguments):
-        """Exits with `code`, prints one error line and nothing on standard output that looks like a result, and leaves
-        no file."""
-        before = self.files()
-        done = self.call(*arguments)
-        assert done.returncode == code, f"{arguments}: exit {done.returncode} instead of {code}: {done.stderr.strip()}"
-        assert ERROR.match(done.stderr), f"{arguments}: no error line: {done.stderr!r}"
-        assert f"AMPC-{code}" in done.stderr, f"{arguments}: wrong code: {done.stderr!r}"
-        facts = [line for line in done.stderr.splitlines() if line.startswith("  ")]
-        assert len(facts) == len(set(facts)), f"{arguments}: a fact is said twice: {done.stderr!r}"
-        left = self.files() - before
-        assert not left, f"{arguments}: left {left}"
-        return done.stderr
-
-    def files(self):
-        return {os.path.join(where, name) for where, _, names in os.walk(self.folder) for name in names}
-
-    def write(self, name, content):
-        with open(self.path(name), "wb") as file:
-            file.write(content)
-
-    def read(self, name):
-        with open(self.path(name), "rb") as file:
-            return file.read()
 
 
 def stage_count(shell, plan):
@@ -92,15 +41,6 @@ def step_names(trace, request):
             rank = ranks[pid, None] if (pid, None) in ranks else ranks[pid, tid]
             names.setdefault(rank, set()).add(event["name"])
     return names
-
-
-def prepare(folder):
-    shell = Shell(folder)
-    onnx.save(generate.make_model("mlp"), shell.path("mlp.onnx"))
-    onnx.save(generate.make_model("bert"), shell.path("bert.onnx"))
-    np.save(shell.path("x.npy"), np.random.default_rng(0).uniform(-1, 1, (8, 64)).astype(np.float32))
-    shell.good("mlp.onnx", "--devices", "2", "--strategy", "data")
-    return shell
 
 
 @case
@@ -281,140 +221,6 @@ def other_verbs(shell):
 
 
 @case
-def usage_errors(shell):
-    for arguments in (["mlp.onnx", "--devces", "2"], ["mlp.onnx", "--devices", "0"], ["verfy", "mlp.plan"],
-                      ["mlp.onnx", "--devices", "8", "--cluster", "cpux4"], ["mlp.onnx", "--cluster", "cpux0"],
-                      ["mlp.onnx", "--cluster", "h100x8", "--device-kind", "cpu"],
-                      ["run", "mlp.plan"], ["run", "mlp.plan", "--input", "y=x.npy"], ["mlp.plan", "--devices", "2"],
-                      ["run", "mlp.plan", "--devices", "4", "--input", "x=x.npy"],
-                      ["mlp.onnx", "--stop-after", "nowhere"], ["mlp.onnx", "--shape", "nothing=1x2"]):
-        shell.refused(2, *arguments)
-    assert "--devices" in shell.refused(2, "mlp.onnx", "--devces", "2")
-
-
-@case
-def impossible_values(shell):
-    for option, values in {
-            "--memory-limit": ["0", "-1", "99999999999999999999GiB", "1e400"], "--devices": ["4097", "2x", "", "2=3"],
-            "--threads-per-device": ["0", "1000000"], "--jobs": ["0", "100000"], "--time-limit": ["0", "nan", "-1"],
-            "--strategy": ["random:", "random:-1", "random:99999999999999999999", ""], "--target-cpu": ["nonsense", ""],
-            "--dim": ["N", "N=0", "N=99999999999999999999"], "--state": ["x=y", "x"], "--weights": ["none"],
-            "--shape": ["x=8x", "x=8x-1", "x=9223372036854775807x2", "x=8x64x1"],
-            "--value": ["x=[[[", "x=" + "[" * 100000], "--dump": [""], "-o": [""]}.items():
-        for value in values:
-            shell.refused(2, "mlp.onnx", option, value)
-    for option, value in (("--repeat", "-1"), ("--input", "=x.npy"), ("--input", "x"), ("--random-inputs", "x")):
-        shell.refused(2, "run", "mlp.plan", option, value)
-    shell.refused(2, "verify", "mlp.plan", "--tolerance", "nan")
-    for option, value, code in (("--dump", "/proc/none", 6), ("-o", "/dev/full", 6), ("--cluster", "y" * 100000, 6),
-                                ("--cluster", "/dev/zero", 3), ("--cluster", "/dev/null", 3)):
-        shell.refused(code, "mlp.onnx", option, value)
-    shell.refused(6, "run", "mlp.plan", "--input", "x=/dev/zero")
-    shell.refused(6, "run", "/dev/zero")
-
-
-@case
-def later_features(shell):
-    for arguments in (["train", "mlp.onnx"], ["mlp.onnx", "--training"], ["explain", "mlp.plan", "x"],
-                      ["mlp.onnx", "--cluster", "h100x8"], ["report", "mlp.plan", "--format", "html"]):
-        shell.refused(4, *arguments)
-
-
-@case
-def wrong_tensors(shell):
-    x = np.load(shell.path("x.npy"))
-    for number, array in enumerate((x[:, :63], x.astype(np.float64), x.reshape(64, 8), x.astype(np.complex64))):
-        np.save(shell.path("wrong.npy"), array)
-        shell.refused(3, "run", "mlp.plan", "--input", "x=wrong.npy", "--output-dir", "out")
-    good = shell.read("x.npy")
-    for content in (b"", b"\x93NUMPY", good[:-1], good + b"x", good.replace(b"<f4", b"<q4"), b"no tensor"):
-        shell.write("wrong.npy", content)
-        shell.refused(3, "run", "mlp.plan", "--input", "x=wrong.npy")
-    shell.refused(6, "run", "mlp.plan", "--input", "x=missing.npy")
-    os.remove(shell.path("wrong.npy"))
-
-
-@case
-def damaged_plans(shell):
-    good, random = shell.read("mlp.plan"), np.random.default_rng(1)
-    for trial in range(40):
-        content = bytearray(good)
-        if trial % 4 == 0:
-            content = content[:int(random.integers(16, len(good)))]
-        else:
-            content[int(random.integers(16, len(content)))] ^= 1 << int(random.integers(8))
-        shell.write("damaged.plan", bytes(content))
-        done = shell.call("run", "damaged.plan", "--input", "x=x.npy")
-        # A flipped bit in padding between sections is no damage to anything that is read.
-        assert done.returncode in (0, 3), f"trial {trial}: exit {done.returncode}: {done.stderr}"
-        assert done.returncode == 0 or ERROR.match(done.stderr)
-    os.remove(shell.path("damaged.plan"))
-
-
-@case
-def damaged_models(shell):
-    good, random = shell.read("mlp.onnx"), np.random.default_rng(2)
-    for trial in range(30):
-        content = bytearray(good)
-        if trial % 3 == 0:
-            content = content[:int(random.integers(len(good)))]
-        else:
-            for _ in range(5):
-                content[int(random.integers(min(len(content), 2000)))] = int(random.integers(256))
-        shell.write("damaged.onnx", bytes(content))
-        before = shell.files()
-        done = shell.call("damaged.onnx", "--devices", "2", "-o", "damaged.plan", timeout=60)
-        assert done.returncode in (0, 2, 3, 4), f"trial {trial}: exit {done.returncode}: {done.stderr}"
-        if done.returncode == 0:
-            os.remove(shell.path("damaged.plan"))
-        assert shell.files() == before
-    os.remove(shell.path("damaged.onnx"))
-
-
-@case
-def file_system_errors(shell):
-    shell.refused(6, "missing.onnx")
-    shell.refused(6, "mlp.onnx", "-o", "no/such/folder/x.plan")
-    shell.refused(6, "run", "mlp.plan", "--input", "x=x.npy", "--output-dir", "mlp.onnx")
-    shell.refused(6, ".")
-    os.mkfifo(shell.path("pipe"))
-    shell.refused(6, "run", "pipe")
-    os.remove(shell.path("pipe"))
-
-
-@case
-def infeasible_limit(shell):
-    text = shell.refused(5, "bert.onnx", "--devices", "2", "--memory-limit", "10KB")
-    assert "remedy:" in text
-
-
-@case
-def remedies_name_a_limit_that_is_enough(shell):
-    for strategy in ("data", "tensor", "pipeline"):
-        arguments = ["bert.onnx", "--devices", "2", "--strategy", strategy, "-o", "tight.plan", "--memory-limit"]
-        text = shell.refused(5, *arguments, "1KB")
-        limit = int(re.search(r"use --memory-limit (\d+)", text).group(1))
-        shell.good(*arguments, str(limit))
-        shell.good("run", "tight.plan", "--random-inputs", "0")
-        os.remove(shell.path("tight.plan"))
-
-
-@case
-def unbound_dimensions_name_the_option(shell):
-    node = helper.make_node("Relu", ["x"], ["y"])
-    graph = helper.make_graph([node], "g", [helper.make_tensor_value_info("x", 1, ["batch", 3])],
-                              [helper.make_tensor_value_info("y", 1, ["batch", 3])])
-    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)]),
-              shell.path("open.onnx"))
-    assert "--" in shell.refused(2, "open.onnx")
-    shell.good("open.onnx", "--dim", "batch=5")
-    np.save(shell.path("open.npy"), np.ones((7, 3), np.float32))
-    shell.good("run", "open.onnx", "--input", "x=open.npy")
-    for name in ("open.onnx", "open.plan", "open.npy"):
-        os.remove(shell.path(name))
-
-
-@case
 def states_are_carried(shell):
     nodes = [helper.make_node("Add", ["x", "total"], ["next"]), helper.make_node("Identity", ["next"], ["y"])]
     info = lambda name: helper.make_tensor_value_info(name, 1, [4])
@@ -584,27 +390,5 @@ def outputs_are_bit_equal_over_runs_under_load(shell):
     assert len(results) == 1, f"{len(results)} different results"
 
 
-def main():
-    chosen = sys.argv[1:]
-    passed = failed = 0
-    with tempfile.TemporaryDirectory(prefix="ampc-command-line-") as folder:
-        try:
-            shell = prepare(folder)
-        except AssertionError as error:
-            print(f"FAILED prepare: {error}\n0 passed, 1 failed")
-            return 1
-        for function in CASES:
-            if chosen and function.__name__ not in chosen:
-                continue
-            try:
-                function(shell)
-                passed += 1
-            except (AssertionError, LookupError, OSError, ValueError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                print(f"FAILED {function.__name__}: {type(error).__name__} {error}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_shell(CASES))

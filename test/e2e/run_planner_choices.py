@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(1, os.path.join(os.path.dirname(sys.path[0]), "models"))
 import generate
 from ampc_command import Failed, plan_summary
+from cases import run_cases
 
 MIB = 1 << 20
 
@@ -103,16 +104,8 @@ def main():
     cases = [large_batch_splits_data, wide_request_splits_weights, little_work_stays_on_one_device,
              throughput_makes_a_pipeline,
              values_that_skip_stages_do_not_stop_a_pipeline, mixtures_are_found, limits_are_kept]
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="ampc-choices-") as folder:
-        for case in cases:
-            try:
-                case(folder)
-            except (AssertionError, Failed) as problem:
-                failed += 1
-                print(f"FAILED {case.__name__}: {problem}")
-    print(f"{len(cases) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+        return run_cases([(case.__name__, lambda case=case: case(folder)) for case in cases], Failed)
 
 
 if __name__ == "__main__":

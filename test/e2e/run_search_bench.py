@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 
+from cases import run_cases
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.join(ROOT, "build", "bin", "search_bench")
 FORBIDDEN = 10**18
@@ -310,19 +312,13 @@ def options_that_do_nothing_are_refused(shell):
 
 def main():
     wanted = sys.argv[1:]
-    passed = failed = 0
-    for function in CASES:
-        if wanted and function.__name__ not in wanted:
-            continue
+
+    def in_own_folder(function):
         with tempfile.TemporaryDirectory() as folder:
-            try:
-                function(Shell(folder))
-                passed += 1
-            except Exception as error:  # every kind of failure is a failed case
-                failed += 1
-                print(f"{function.__name__}: {type(error).__name__}: {error}")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+            function(Shell(folder))
+
+    return run_cases([(function.__name__, lambda function=function: in_own_folder(function)) for function in CASES
+                      if not wanted or function.__name__ in wanted], Exception)
 
 
 if __name__ == "__main__":

@@ -5,21 +5,11 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
-#ifdef AMPC_HAS_HIGHS
 #include <interfaces/highs_c_api.h>
-#endif
 #include <map>
 
 using namespace ampc::search;
 using namespace ampc::search::testing;
-
-#ifndef AMPC_HAS_HIGHS
-
-TEST(MipOracle, SameOptimumOnMediumProblems) {
-  GTEST_SKIP() << "HiGHS was not found when this was configured; setup.sh installs it";
-}
-
-#else
 
 namespace {
 
@@ -136,5 +126,3 @@ TEST(MipOracle, SameOptimumOnMediumProblems) {
     }
   }
 }
-
-#endif
