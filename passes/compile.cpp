@@ -268,7 +268,7 @@ std::vector<Decision> Compiler::decide(uint64_t searchLimitBytes, std::optional<
   strategy.deadline = deadline;
   strategy.cancel = cancel;
   strategy.progress = options.searchProgress;
-  strategy.threads = options.jobs > 0 ? options.jobs : int(std::max(1u, std::thread::hardware_concurrency()));
+  strategy.threads = options.jobs;
   return findDecisions(view.graph, options.cluster, strategy, shortage);
 }
 
