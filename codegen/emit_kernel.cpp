@@ -143,7 +143,7 @@ private:
     b.CreateRetVoid();
 
     b.SetInsertPoint(BasicBlock::Create(module.getContext(), "entry", body));
-    // Products may be contracted with sums; nothing else is relaxed.
+    // Products may be contracted with the sums of reductions; nothing else is relaxed.
     FastMathFlags flags;
     flags.setAllowContract();
     b.setFastMathFlags(flags);

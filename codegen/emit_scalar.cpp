@@ -162,6 +162,10 @@ Value *ScalarEmitter::compare(ScalarOp op, DataType type, Value *x, Value *y) {
 Value *ScalarEmitter::computeFloat(ScalarOp op, ArrayRef<Value *> args) {
   Value *x = args[0], *y = args.size() > 1 ? args[1] : nullptr;
   Type *type = x->getType();
+  // An operator's result is rounded wherever it is computed again: only the sums of reductions take products that are not.
+  IRBuilder<>::FastMathFlagGuard guard(b);
+  if (op == ScalarOp::Add || op == ScalarOp::Sub)
+    b.clearFastMathFlags();
   switch (op) {
   case ScalarOp::Add:
     return b.CreateFAdd(x, y);
@@ -178,7 +182,6 @@ Value *ScalarEmitter::computeFloat(ScalarOp op, ArrayRef<Value *> args) {
     // The order of the two zeros does not matter, and leaving it open saves instructions.
     FastMathFlags flags;
     flags.setNoSignedZeros();
-    IRBuilder<>::FastMathFlagGuard guard(b);
     b.setFastMathFlags(flags);
     return b.CreateBinaryIntrinsic(op == ScalarOp::Min ? Intrinsic::minimum : Intrinsic::maximum, x, y);
   }

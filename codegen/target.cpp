@@ -125,7 +125,6 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const TargetInfo &i
   if (!target)
     return target.takeError();
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = FPOpFusion::Fast;
   std::unique_ptr<TargetMachine> machine(
       (*target)->createTargetMachine(Triple(tripleName), info.cpu, info.features, options, Reloc::PIC_,
                                      std::nullopt, CodeGenOptLevel::Default));

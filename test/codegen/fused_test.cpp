@@ -8,13 +8,17 @@ namespace {
 
 std::string f32(const std::string &shape) { return "tensor<" + shape + (shape.empty() ? "" : "x") + "f32>"; }
 
-std::string softmax(const std::string &rows, const std::string &width, const std::string &tail, int axis) {
+/// Of x, or of x * x, by which the kernel begins.
+std::string softmax(const std::string &rows, const std::string &width, const std::string &tail, int axis,
+                    bool ofSquares = false) {
   std::string full = f32(rows + "x" + width + tail), reduced = f32(rows + "x1" + tail);
+  std::string square = "%q = ampc.mul %x, %x {name = \"q\"} : (" + full + ", " + full + ") -> " + full + "\n";
+  std::string x = ofSquares ? "%q" : "%x";
   std::string attributes =
       " {name = \"n\", axes = array<i64: " + std::to_string(axis) + ">, keepdims = 1 : i64} : (";
   return kernelText("%x: " + full, full,
-                    "%m = ampc.reduce_max %x" + attributes + full + ") -> " + reduced + "\n" +
-                        "%s = ampc.sub %x, %m {name = \"s\"} : (" + full + ", " + reduced + ") -> " + full +
+                    (ofSquares ? square : "") + "%m = ampc.reduce_max " + x + attributes + full + ") -> " +
+                        reduced + "\n" + "%s = ampc.sub " + x + ", %m {name = \"s\"} : (" + full + ", " + reduced + ") -> " + full +
                         "\n" + "%e = ampc.exp %s {name = \"e\"} : (" + full + ") -> " + full + "\n" +
                         "%t = ampc.reduce_sum %e" + attributes + full + ") -> " + reduced + "\n" +
                         "%r = ampc.div %e, %t {name = \"d\"} : (" + full + ", " + reduced + ") -> " + full +
@@ -28,6 +32,16 @@ TEST(Fused, Softmax) {
     checkKernel(softmax("3x4", width, "", 2));
   for (const char *tail : {"x768", "x33", "x7"})
     checkKernel(softmax("2", "19", tail, 1));
+}
+
+// The product is computed twice, for the largest value and for the differences from it: were one of them not rounded,
+// they would differ by more than exp takes.
+TEST(Fused, SoftmaxOfLargeProducts) {
+  InputSpec spec;
+  spec.low = 1e5;
+  spec.high = 2e5;
+  for (const char *width : {"128", "127", "5"})
+    checkKernel(softmax("3x4", width, "", 2, /*ofSquares=*/true), spec);
 }
 
 TEST(Fused, Elementwise) {
