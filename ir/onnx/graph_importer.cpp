@@ -10,8 +10,8 @@ using namespace mlir;
 namespace ampc {
 
 GraphImporter::GraphImporter(MLIRContext &context, const TensorRecords &records,
-                             const onnx::ModelProto &model, WeightStore &weights)
-    : builder(&context), records(records), model(model), weights(weights) {
+                             const onnx::ModelProto &model, WeightStore &weights, int64_t maxNodes)
+    : builder(&context), records(records), model(model), weights(weights), maxNodes(maxNodes) {
   for (const onnx::FunctionProto &function : model.functions())
     localFunctions[functionKey(function.domain(), function.name(), function.overload())] = &function;
 }
@@ -29,10 +29,10 @@ std::string GraphImporter::uniqueName(const std::string &wanted) {
 }
 
 llvm::Error GraphImporter::countNode() {
-  if (++numNodes <= limits::expandedNodes)
+  if (++numNodes <= maxNodes)
     return llvm::Error::success();
   return makeError(ErrorCode::LimitExceeded,
-                   "the model has more than " + llvm::Twine(limits::expandedNodes) +
+                   "the model has more than " + llvm::Twine(maxNodes) +
                        " operations after functions are inlined and loops unrolled");
 }
 

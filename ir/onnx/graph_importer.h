@@ -30,7 +30,6 @@ struct Bound {
 
   Bound() = default;
   Bound(mlir::Value tensor) : tensor(tensor) {}
-  static Bound list(std::vector<Bound> elements);
   bool isPresent() const { return tensor || sequence; }
 };
 
@@ -91,7 +90,7 @@ private:
 class GraphImporter {
 public:
   GraphImporter(mlir::MLIRContext &context, const TensorRecords &records, const onnx::ModelProto &model,
-                WeightStore &weights);
+                WeightStore &weights, int64_t maxNodes);
 
   /// Fills `module` with @main.
   llvm::Error run(mlir::ModuleOp module, std::vector<BoundInput> inputs, std::vector<ModelTensor> &outputs);
@@ -134,6 +133,8 @@ private:
   llvm::Error checkAgainst(const Inference &inference, const NodeSite &site, const Results &results);
   llvm::Error countNode();
   llvm::Error countTrip(const NodeSite &site, int64_t trips);
+  /// A sequence of these elements: tensors, and no more of them than the model may list in all.
+  llvm::Expected<Bound> list(const NodeSite &site, std::vector<Bound> elements);
 
   // function_body.cpp
   const onnx::FunctionProto *localFunction(const NodeSite &site) const;
@@ -178,7 +179,7 @@ private:
   llvm::DenseMap<mlir::Value, HostTensor> constants; // until finishConstants the operations hold no value
   llvm::DenseMap<mlir::Value, const TensorRecord *> parameterRecords;
   llvm::DenseMap<const TensorRecord *, mlir::Value> parameters;
-  int64_t numNodes = 0, foldedPoints = 0;
+  int64_t maxNodes, numNodes = 0, listedElements = 0, foldedPoints = 0;
 };
 
 } // namespace ampc

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ir/dialect.h"
+#include "ir/onnx/limits.h"
 #include "ir/weights.h"
 
 #include "mlir/IR/OwningOpRef.h"
@@ -20,6 +21,7 @@ struct ImportOptions {
   std::map<std::string, std::string> valueTexts;                // the same as text, converted once the type is known
   std::vector<std::pair<std::string, std::string>> states;      // --state IN=OUT
   bool weightsOptional = false; // weights without data get references without file and bytes (planning only)
+  int64_t maxNodes = limits::expandedNodes; // after functions are inlined and loops unrolled
 };
 
 struct ModelTensor {

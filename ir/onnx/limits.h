@@ -11,6 +11,7 @@ constexpr int subgraphDepth = 8;                    // If/Loop/Scan inside each 
 constexpr int callDepth = 64;                       // functions calling functions
 constexpr int64_t expandedNodes = 1'000'000;        // after inlining and unrolling, before CSE
 constexpr int64_t loopTrips = 100'000;              // of one unrolled loop
+constexpr int64_t listedElements = 1 << 26;         // of all sequences made, each counted when it is made
 constexpr int64_t rank = 32;
 constexpr int64_t tensorBytes = int64_t(1) << 40;
 constexpr int64_t denseSparseBytes = 64 << 20; // a sparse tensor made dense

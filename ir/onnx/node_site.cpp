@@ -6,12 +6,6 @@
 
 namespace ampc {
 
-Bound Bound::list(std::vector<Bound> elements) {
-  Bound bound;
-  bound.sequence = std::make_shared<const std::vector<Bound>>(std::move(elements));
-  return bound;
-}
-
 const Bound *Frame::find(llvm::StringRef name) const {
   for (const Frame *frame = this; frame; frame = frame->outer)
     if (auto entry = frame->values.find(name); entry != frame->values.end())

@@ -18,6 +18,22 @@ static llvm::Expected<int64_t> normalizePosition(const NodeSite &site, int64_t p
   return normal;
 }
 
+// Operators that change a sequence copy it: a loop around one would otherwise work in the square of its trips.
+llvm::Expected<Bound> GraphImporter::list(const NodeSite &site, Results elements) {
+  for (const Bound &element : elements)
+    if (!element.tensor)
+      return makeError(ErrorCode::InvalidModel, "an element of a sequence is not a tensor", site.facts());
+  listedElements += int64_t(elements.size());
+  if (listedElements > limits::listedElements)
+    return makeError(ErrorCode::LimitExceeded,
+                     "the sequences of the model have more than " + llvm::Twine(limits::listedElements) +
+                         " elements in all",
+                     site.facts());
+  Bound bound;
+  bound.sequence = std::make_shared<const Results>(std::move(elements));
+  return bound;
+}
+
 llvm::Expected<std::optional<Results>> GraphImporter::importSequenceOp(const NodeSite &site) {
   using Answer = std::optional<Results>;
   const std::string &op = site.node->op_type();
@@ -37,10 +53,15 @@ llvm::Expected<std::optional<Results>> GraphImporter::importSequenceOp(const Nod
                      site.facts())
                : notAList(site);
   };
+  auto one = [](llvm::Expected<Bound> bound) -> llvm::Expected<Answer> {
+    if (!bound)
+      return bound.takeError();
+    return Answer(Results{*bound});
+  };
   if (op == "SequenceEmpty")
-    return Answer(Results{Bound::list({})});
+    return one(list(site, {}));
   if (op == "SequenceConstruct")
-    return Answer(Results{Bound::list(site.operands)});
+    return one(list(site, site.operands));
   if (op == "Optional")
     return Answer(Results{first ? *first : Bound()});
   if (op == "OptionalHasElement")
@@ -62,7 +83,7 @@ llvm::Expected<std::optional<Results>> GraphImporter::importSequenceOp(const Nod
     return Answer();
   if (!first || !first->sequence)
     return notAList(site);
-  std::vector<Bound> elements = *first->sequence;
+  const std::vector<Bound> &elements = *first->sequence;
   int64_t size = int64_t(elements.size());
   if (op == "SequenceLength")
     return scalar(DataType::I64, size);
@@ -84,15 +105,17 @@ llvm::Expected<std::optional<Results>> GraphImporter::importSequenceOp(const Nod
         return normal.takeError();
       at = *normal;
     }
-    elements.insert(elements.begin() + at, *second);
-    return Answer(Results{Bound::list(std::move(elements))});
+    Results longer = elements;
+    longer.insert(longer.begin() + at, *second);
+    return one(list(site, std::move(longer)));
   }
   if (op == "SequenceErase") {
     llvm::Expected<int64_t> at = second ? position(second, size) : normalizePosition(site, -1, size);
     if (!at)
       return at.takeError();
-    elements.erase(elements.begin() + *at);
-    return Answer(Results{Bound::list(std::move(elements))});
+    Results shorter = elements;
+    shorter.erase(shorter.begin() + *at);
+    return one(list(site, std::move(shorter)));
   }
   if (op == "SequenceMap") {
     llvm::Expected<Results> results = importSequenceMap(site);
@@ -132,7 +155,7 @@ llvm::Expected<Results> GraphImporter::importSplitToSequence(const NodeSite &sit
   int64_t extent = shape[size_t(*axis)];
   std::vector<int64_t> sizes;
   if (!split) {
-    sizes.assign(size_t(std::min(extent, limits::expandedNodes)), 1);
+    sizes.assign(size_t(std::min(extent, maxNodes)), 1);
   } else {
     const HostTensor *value = split->tensor ? known(split->tensor) : nullptr;
     if (!value)
@@ -173,7 +196,10 @@ llvm::Expected<Results> GraphImporter::importSplitToSequence(const NodeSite &sit
   if (begin != extent)
     return makeError(ErrorCode::InvalidModel, "the sizes of a split do not cover the dimension",
                      site.facts());
-  return Results{Bound::list(std::move(parts))};
+  llvm::Expected<Bound> all = list(site, std::move(parts));
+  if (!all)
+    return all.takeError();
+  return Results{*all};
 }
 
 // The body sees one element of each sequence and every tensor as it is.
@@ -201,8 +227,12 @@ llvm::Expected<Results> GraphImporter::importSequenceMap(const NodeSite &site) {
       lists[k].push_back((*outputs)[k]);
   }
   Results results;
-  for (Results &list : lists)
-    results.push_back(Bound::list(std::move(list)));
+  for (Results &elements : lists) {
+    llvm::Expected<Bound> all = list(site, std::move(elements));
+    if (!all)
+      return all.takeError();
+    results.push_back(*all);
+  }
   return results;
 }
 

@@ -37,6 +37,7 @@ static void importAs(const std::string &path, bool isBound) {
     context = std::make_unique<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED);
   ImportOptions options;
   options.weightsOptional = true;
+  options.maxNodes = 2000; // a unit takes milliseconds; what is worse than linear in the nodes is still a timeout
   if (isBound)
     options.dims = {{"N", 2}, {"batch", 2}};
   llvm::Expected<ImportedModel> imported = importOnnx(*context, path, options);

@@ -5,11 +5,9 @@ execute_process(COMMAND ${FUZZER} -max_total_time=${SECONDS} -timeout=120 -rss_l
   -print_final_stats=1 -artifact_prefix=${WORK}/ ${WORK}/corpus ${SEEDS} WORKING_DIRECTORY ${WORK}
   RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(NOT code EQUAL 0)
-  string(LENGTH "${output}" length)
-  math(EXPR begin "${length} - 20000")
-  if(begin GREATER 0)
-    string(SUBSTRING "${output}" ${begin} -1 output)
-  endif()
+  # Progress aside: what was found, where, and the input itself.
+  string(REGEX REPLACE "(^|\n)#[0-9]+\t[^\n]*" "" output "${output}")
+  string(SUBSTRING "${output}" 0 20000 output)
   message(FATAL_ERROR "the fuzzer found something (${code}):\n${output}")
 endif()
 string(REGEX MATCH "Done [^\n]*" done "${output}")

@@ -256,6 +256,14 @@ def control_flow(c):
     for name, position, codes in [("beyond", 9, 3), ("before", -9, 3)]:
         c.add("sequence_" + name, model([node("SplitToSequence", "x", "s", axis=1), node("SequenceAt", "s p", "y")],
                                         [value("x")], [value("y", None)], [weight("p", np.int64(position))]), codes)
+    listed = helper.make_tensor_sequence_value_info("v", F, None)
+    inserting = graph([node("SequenceInsert", "v x", "w"), node("Identity", "g", "h")],
+                      [value("i", (), I), value("g", (), B), listed], [value("h", (), B), helper.make_tensor_sequence_value_info("w", F, None)])
+    c.add("sequence_growing", model([node("SequenceConstruct", "x", "s"), node("Loop", ["m", "", "s"], "t", body=inserting),
+                                     node("SequenceAt", "t p", "y")], [value("x")], [value("y", None)],
+                                    [weight("m", np.int64(90000)), weight("p", np.int64(0))]), 4, says="elements in all")
+    c.add("sequence_of_sequences", model([node("SequenceConstruct", "x", "s"), node("SequenceConstruct", "s", "t"),
+                                          node("SequenceLength", "t", "y")], [value("x")], [value("y", (), I)]), 3)
     c.add("sequence_of_none", model([node("SequenceEmpty", "", "s"), node("ConcatFromSequence", "s", "y", axis=0)],
                                     [value("x")], [value("y", None)]), 3)
     c.add("sequence_as_tensor", model([node("SequenceConstruct", "x x", "s"), node("Relu", "s", "y")], [value("x")],
