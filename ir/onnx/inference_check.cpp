@@ -2,6 +2,8 @@
 // refuses invalid nodes that a row lets through, and a wrong row shows at once.
 #include "ir/onnx/graph_importer.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <onnx/defs/schema.h>
 
 namespace ampc {
@@ -89,8 +91,23 @@ bool agrees(const TensorType &ours, const onnx::TypeProto &theirs) {
 
 } // namespace
 
+/// ONNX's inference of Einsum never ends at a character that is neither a letter nor of an ellipsis: the row refuses those.
+static bool endsInOnnx(const NodeSite &site) {
+  const onnx::AttributeProto *attribute = site.node->op_type() == "Einsum" ? site.attribute("equation") : nullptr;
+  if (!attribute)
+    return true;
+  std::string equation = attribute->s();
+  llvm::erase(equation, ' ');
+  llvm::SmallVector<llvm::StringRef> terms;
+  llvm::StringRef(equation).split("->").first.split(terms, ',');
+  return llvm::all_of(terms, [](llvm::StringRef term) {
+    auto [before, after] = term.split("...");
+    return llvm::all_of(before, llvm::isAlpha) && llvm::all_of(after, llvm::isAlpha);
+  });
+}
+
 llvm::Error GraphImporter::inferByOnnx(const NodeSite &site, Inference &inference) {
-  if (!site.schema || !site.schema->has_type_and_shape_inference_function())
+  if (!site.schema || !site.schema->has_type_and_shape_inference_function() || !endsInOnnx(site))
     return llvm::Error::success();
   SiteInference view(*this, site);
   try {
