@@ -245,7 +245,11 @@ static ImportResults importRange(ImportContext &context) {
   DataType type = start->type.type;
   if (delta->real(0) == 0)
     return context.invalid("delta is 0");
-  double count = std::ceil((limit->real(0) - start->real(0)) / delta->real(0));
+  // Differences of integers need more than 64 bits, and doubles are not exact.
+  __int128 first = isFloat(type) ? 0 : start->integer(0), step = isFloat(type) ? 1 : delta->integer(0);
+  __int128 distance = isFloat(type) ? 0 : limit->integer(0) - first;
+  __int128 steps = distance / step + (distance % step != 0 && (distance < 0) == (step < 0));
+  double count = isFloat(type) ? std::ceil((limit->real(0) - start->real(0)) / delta->real(0)) : double(steps);
   if (!(count <= double(maxLiteralElements)))
     return context.unsupported("the range has more than 16 million elements");
   HostTensor result(TensorType{type, {std::max(int64_t(0), int64_t(count))}});
@@ -253,7 +257,7 @@ static ImportResults importRange(ImportContext &context) {
     if (isFloat(type))
       result.setReal(k, start->real(0) + double(k) * delta->real(0));
     else
-      result.setInteger(k, start->integer(0) + k * delta->integer(0));
+      result.setInteger(k, int64_t(first + k * step));
   return e.done({context.literal(result, "")});
 }
 

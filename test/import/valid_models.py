@@ -116,6 +116,10 @@ def control_flow(c):
                      [value(f"r{level}", None)]) if level < 8 else deep
     c.add("if_eight_deep", model([node("If", "c", "y", then_branch=deep, else_branch=deep)],
                                  [value("x"), value("c", (), B)], [value("y")]), 0, "--value", "c=1")
+    ends = zip("abc", [-(1 << 63), (1 << 63) - 1, 1 << 62])
+    c.add("range_of_all_integers", model([node("Range", "a b c", "r"), node("Add", "r x", "y")], [value("x", (1,), I)],
+                                         [value("y", None, I)], [weight(n, np.int64(v)) for n, v in ends]), 0,
+          says="out y:i64[4]")
     many = [node("SplitToSequence", "x", "s", axis=1), node("SequenceAt", "s one", "a"),
             node("SequenceInsert", "s a", "s2"), node("SequenceLength", "s2", "len"),
             node("ConcatFromSequence", "s2", "y", axis=1)]
