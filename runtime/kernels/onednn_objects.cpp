@@ -1,6 +1,8 @@
 // Building oneDNN objects from our descriptions.
 #include "runtime/kernels/onednn_objects.h"
 
+#include <algorithm>
+
 namespace ampc {
 
 dnnl_data_type_t oneDnnType(DataType type) {
@@ -41,6 +43,22 @@ bool OneDnnBuilder::ok(dnnl_status_t status, const char *what) {
   return status == dnnl_success;
 }
 
+/// True if the dimensions lie in memory in some order without gaps: nothing outside the operand's bytes is touched.
+static bool isDense(const std::vector<int64_t> &dims, const std::vector<int64_t> &strides) {
+  std::vector<std::pair<int64_t, int64_t>> steps;
+  for (size_t d = 0; d < dims.size(); ++d)
+    if (dims[d] > 1)
+      steps.push_back({strides[d], dims[d]});
+  std::sort(steps.begin(), steps.end());
+  int64_t expected = 1;
+  for (auto [stride, size] : steps) {
+    if (stride != expected)
+      return false;
+    expected *= size;
+  }
+  return true;
+}
+
 OwnedDesc OneDnnBuilder::desc(const std::vector<int64_t> &dims, DataType type,
                               const std::vector<int64_t> &strides) {
   if (error)
@@ -53,6 +71,8 @@ OwnedDesc OneDnnBuilder::desc(const std::vector<int64_t> &dims, DataType type,
   for (int64_t size : dims)
     if (size < 1)
       fail("an operand of a oneDNN kernel is empty");
+  if (!isDense(dims, strides))
+    fail("the strides of an operand of a oneDNN kernel are no order of its dimensions");
   dnnl_memory_desc_t raw = nullptr;
   if (error || !ok(library.memory_desc_create_with_strides(&raw, int(dims.size()), dims.data(),
                                                            oneDnnType(type), strides.data()),

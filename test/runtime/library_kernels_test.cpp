@@ -342,6 +342,13 @@ TEST(LibraryKernels, Refusals) {
       [](Kernel &k) {
         k.integers.push_back({"stridesA", {1}});
       },
+      // A row apart, and all rows the same.
+      [](Kernel &k) {
+        k.integers.push_back({"stridesA", {2 * 5 * 9, 2 * 9, 1}});
+      },
+      [](Kernel &k) {
+        k.integers.push_back({"stridesA", {5 * 9, 0, 1}});
+      },
   };
   for (size_t i = 0; i < faults.size(); ++i) {
     Kernel kernel = Product().kernel();
