@@ -1,6 +1,8 @@
 // Questions about a cluster description and the checks that make it safe to divide by its numbers.
 #include "cost_model/cluster.h"
 
+#include "runtime/plan/plan.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -128,6 +130,10 @@ void checkDevice(const Device &device, const std::string &path, Checker &checker
   checker.require(device.threads >= 1, path + ".threads", "must be at least 1");
   checker.require(device.coreShare > 0 && device.coreShare <= 1, path + ".core_share",
                   "must be above 0 and at most 1");
+  checker.require(device.queues >= 1 && device.queues <= plan::maxQueues, path + ".queues",
+                  "must be from 1 to " + std::to_string(plan::maxQueues));
+  checker.require(device.kind != "cpu" || device.queues == 1, path + ".queues",
+                  "must be 1 for a CPU device, whose queues would share its cores");
 }
 
 void checkTier(const LinkTier &tier, const std::string &path, Checker &checker) {

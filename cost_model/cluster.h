@@ -50,6 +50,7 @@ struct Device {
   double launchSeconds = 0;                 // the least that any kernel costs
   uint32_t threads = 1;                     // cpu: cores it uses
   double coreShare = 1;                     // (0, 1]: 0.5 when two devices share every core
+  uint32_t queues = 1;                      // 2: communication runs beside computation; cpu: 1, they share the cores
 
   /// Peak rate for operands of `type`, core share included. A type without an entry: f16 and bf16 use each
   /// other, then f32; 8-bit types use i8, u8, then f32; everything else f32.

@@ -177,6 +177,7 @@ void readDevices(const json &list, Cluster &cluster, std::optional<std::string> 
       reader.number("launch_seconds", device.launchSeconds);
       reader.integer("threads", device.threads, false);
       reader.number("core_share", device.coreShare, false);
+      reader.integer("queues", device.queues, false);
     }
     if (problem)
       return;
@@ -264,6 +265,8 @@ ordered_json deviceToJson(const Device &device, size_t count) {
   out["launch_seconds"] = device.launchSeconds;
   out["threads"] = device.threads;
   out["core_share"] = device.coreShare;
+  if (device.queues != 1)
+    out["queues"] = device.queues;
   return out;
 }
 

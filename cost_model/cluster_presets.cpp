@@ -44,6 +44,7 @@ Device cudaDevice() {
   device.efficiency[size_t(WorkKind::Elementwise)] = {0.30, 0, 0, 0};
   device.efficiency[size_t(WorkKind::Reduction)] = {0.30, 0, 0, 0};
   device.launchSeconds = 4.5e-6;
+  device.queues = 2; // a stream for kernels, a stream for NCCL
   return device;
 }
 

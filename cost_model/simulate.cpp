@@ -100,7 +100,7 @@ private:
       const uint32_t program = programOf(rank);
       if (program >= plan.programs.size())
         return fail("rank " + std::to_string(rank) + " has no program " + std::to_string(program));
-      const bool serial = times.deviceOf(rank).kind == "cpu";
+      const bool serial = times.deviceOf(rank).queues < 2;
       ProgramOrder &order = orders[program];
       if (order.queues.empty() && !orderProgram(program, order, serial))
         return false;
@@ -137,7 +137,7 @@ private:
         return fail(where + " names a kernel that does not exist");
       if (isCommunication(what.kind) && what.communication >= plan.communications.size())
         return fail(where + " names a communication that does not exist");
-      if (what.queue >= 64)
+      if (what.queue >= plan::maxQueues)
         return fail(where + " names queue " + std::to_string(what.queue));
       const uint32_t queue = serial ? 0 : what.queue;
       if (queue >= order.queues.size())

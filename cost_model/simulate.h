@@ -41,8 +41,8 @@ struct Timeline {
   std::vector<TimelineStep> steps; // in order of rank, then start
 };
 
-/// A CPU device runs one step at a time whatever its queue (all queues share its cores); a CUDA device
-/// overlaps queues. Deterministic. Work that does not depend on the plan's rank tables is priced once per
+/// A device with one queue runs one step at a time in the list's order; one with two runs the queues side by side: a step
+/// starts when its queue is free and what it waits for is done. Deterministic. Work that does not depend on the plan's rank tables is priced once per
 /// program.
 Timeline simulate(const plan::Plan &plan, const Cluster &cluster, const SimulateOptions &options = {});
 

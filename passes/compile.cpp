@@ -57,6 +57,7 @@ private:
   llvm::Error import();
   std::vector<Decision> decide(uint64_t searchLimitBytes, std::optional<Shortage> &shortage);
   llvm::Expected<Candidate> build(const Decision &decision, bool dump, KernelNodes *kernels = nullptr);
+  llvm::Expected<Candidate> listSteps(ModuleOp module, const plan::EntryPoint &entry, const Decision &decision);
   llvm::Error buildOneDevice();
   llvm::Expected<std::optional<Candidate>> choose();
   llvm::Expected<std::optional<Candidate>> fit();
@@ -212,27 +213,46 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
     entry.states.push_back({input, output, position(entry.inputs, input), position(entry.outputs, output)});
   if (options.objective == Objective::Throughput && entry.states.empty())
     entry.slots = uint32_t(decision.grids.size());
-  Candidate candidate;
-  candidate.decision = decision;
-  model.weights.weights.resize(numModelWeights);
+  return listSteps(*module, entry, decision);
+}
+
+/// The step list that is fastest among those that fit.
+llvm::Expected<Compiler::Candidate> Compiler::listSteps(ModuleOp module, const plan::EntryPoint &entry,
+                                                        const Decision &decision) {
   ScheduleOptions scheduling;
   scheduling.threads = uint32_t(options.threadsPerDevice);
-  llvm::Expected<ScheduledPlan> scheduled = schedule(*module, model.weights, entry, scheduling);
-  if (scheduled && decision.grids.size() > 1 && peakBytes(scheduled->plan) > memoryLimitBytes()) {
-    // Slower, but what is sent need not be kept.
+  scheduling.queues = plan::maxQueues;
+  for (const cost::Device &device : options.cluster.devices)
+    scheduling.queues = std::min(scheduling.queues, device.queues);
+  auto list = [&]() -> llvm::Expected<Candidate> {
     model.weights.weights.resize(numModelWeights);
+    llvm::Expected<ScheduledPlan> scheduled = schedule(module, model.weights, entry, scheduling);
+    if (!scheduled)
+      return scheduled.takeError();
+    cost::Timeline timeline = cost::simulate(scheduled->plan, options.cluster, {.recordSteps = false});
+    if (!timeline.error.empty())
+      return makeError(ErrorCode::Internal, "the step list cannot be executed: " + timeline.error,
+                       {{"strategy", decision.strategy}}, "report this with the model");
+    return Candidate{decision, std::move(*scheduled), objectiveSeconds(timeline)};
+  };
+  auto fits = [&](const Candidate &candidate) { return peakBytes(candidate.scheduled.plan) <= memoryLimitBytes(); };
+  llvm::Expected<Candidate> best = list();
+  if (best && decision.grids.size() > 1 && !fits(*best)) {
+    // Slower, but what is sent need not be kept.
     scheduling.keepsSent = false;
-    scheduled = schedule(*module, model.weights, std::move(entry), scheduling);
+    return list();
   }
-  if (!scheduled)
-    return scheduled.takeError();
-  candidate.scheduled = std::move(*scheduled);
-  cost::Timeline timeline = cost::simulate(candidate.scheduled.plan, options.cluster);
-  if (!timeline.error.empty())
-    return makeError(ErrorCode::Internal, "the step list cannot be executed: " + timeline.error,
-                     {{"strategy", decision.strategy}}, "report this with the model");
-  candidate.seconds = objectiveSeconds(timeline);
-  return candidate;
+  if (!best || scheduling.queues < 2 || best->scheduled.plan.communications.empty() || !fits(*best))
+    return best;
+  // More memory, but communication runs beside computation that does not need it.
+  std::vector<std::vector<double>> seconds = cost::predictSteps(best->scheduled.plan, options.cluster);
+  scheduling.stepSeconds = &seconds;
+  llvm::Expected<Candidate> overlapping = list();
+  if (!overlapping)
+    return overlapping.takeError();
+  if (fits(*overlapping) && overlapping->seconds < best->seconds)
+    return overlapping;
+  return best;
 }
 
 /// What everything is compared with, and what the search's prices start from.

@@ -8,9 +8,12 @@
 
 namespace ampc {
 
-/// The values that a step reads, and those that it makes (or makes a part of), by number.
+/// The values that a step reads, and those that it makes (or makes a part of), by number. Steps of one queue run in
+/// order; a step of another queue is done if it is waited for, or known to be done by a step that is.
 struct StepValues {
   std::vector<int> reads, writes;
+  uint32_t queue = 0;
+  std::vector<size_t> waits = {}; // earlier steps
 };
 
 /// Bytes of one arena.
@@ -19,8 +22,10 @@ struct ValuePlace {
 };
 
 struct Overwrite {
-  size_t step = 0; // reads `value`, of which a byte was never written, or has been written for another value; the
-  int value = -1;  // number of steps: the value was to stay until the end
+  size_t step = 0; // reads `value`, of which a byte was never written, or has been written for another value, or may be
+                   // written at the same time by another queue; or writes it where another queue may still use what
+                   // was there; the number of steps: the value was to stay until the end
+  int value = -1;
 };
 
 /// The first read that finds something else. `places[v]` is empty for values that lie elsewhere and are not checked.

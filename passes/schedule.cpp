@@ -6,8 +6,10 @@
 #include "passes/kernel_text.h"
 #include "passes/library_kernel.h"
 #include "passes/orders.h"
+#include "passes/overlap_order.h"
 #include "passes/overwrites.h"
 #include "passes/place_buffers.h"
+#include "passes/step_waits.h"
 #include "runtime/kernels/library_kernels.h"
 
 #include <map>
@@ -29,8 +31,9 @@ public:
     for (int64_t rank : function->getAttrOfType<DenseI64ArrayAttr>("ranks").asArrayRef())
       ranks.push_back(uint32_t(rank));
   }
-  /// The step list, and a check of its memory.
-  llvm::Error run();
+  /// The step list, and a check of its memory. With `stepSeconds` the forward steps are reordered: their communications
+  /// get the order in `communicationOrder`, by name, or leave theirs there if it is empty; false if they cannot take it.
+  llvm::Expected<bool> run(const std::vector<double> *stepSeconds, std::vector<std::string> &communicationOrder);
 
 private:
   /// A buffer before it has an offset. Storage decides which arena it goes to.
@@ -54,8 +57,10 @@ private:
   uint32_t kernelIndex(plan::Kernel kernel, const std::string &key);
   void communication(Operation *op);
   void slice(Operation *op);
+  bool reorder(const std::vector<double> &seconds, std::vector<std::string> &communicationOrder);
   void chooseInPlace();
   void place();
+  void stretchLifetimes();
   llvm::Error checkMemory();
   uint32_t kernelIndex(Operation *op);
   uint32_t blobOf(Operation *op);
@@ -89,6 +94,8 @@ private:
     StepValues values = {}; // `reads` and `writes` before any kernel works in place
   };
   std::vector<Pending> steps;
+  bool isReordered = false;
+  uint32_t programs[2] = {}; // forward, init
   std::vector<int> placeOf; // the buffer whose place a buffer takes: its own, or another's that is worked on in place
 };
 
@@ -416,6 +423,40 @@ void ClassScheduler::slice(Operation *op) {
   });
 }
 
+/// Puts the forward steps behind those of the load, in the order in which two queues do them best. All classes of a stage
+/// keep one order of communications, or they would wait for each other.
+bool ClassScheduler::reorder(const std::vector<double> &seconds, std::vector<std::string> &communicationOrder) {
+  std::vector<Pending> loads, forwards;
+  for (Pending &pending : steps)
+    (pending.atLoad ? loads : forwards).push_back(std::move(pending));
+  std::vector<TimedStep> timed;
+  std::map<std::string, size_t> communicationSteps;
+  for (size_t k = 0; k < forwards.size(); ++k) {
+    const bool communicates = plan::isCommunication(forwards[k].step.kind);
+    timed.push_back({forwards[k].reads, forwards[k].writes, communicates, k < seconds.size() ? seconds[k] : 0});
+    if (communicates)
+      communicationSteps[forwards[k].step.name] = k;
+  }
+  const bool isFirst = communicationOrder.empty();
+  std::vector<size_t> forced;
+  for (const std::string &name : communicationOrder)
+    if (auto step = communicationSteps.find(name); step != communicationSteps.end())
+      forced.push_back(step->second);
+  if (!isFirst && (forced.size() != communicationOrder.size() || forced.size() != communicationSteps.size()))
+    return false;
+  std::optional<std::vector<size_t>> order = overlapOrder(timed, forced);
+  if (!order)
+    return false;
+  steps = std::move(loads);
+  for (size_t step : *order) {
+    if (isFirst && timed[step].isCommunication)
+      communicationOrder.push_back(forwards[step].step.name);
+    steps.push_back(std::move(forwards[step]));
+  }
+  isReordered = true;
+  return true;
+}
+
 /// A library kernel that adds an operand nobody reads afterwards adds its product to that operand's buffer: less memory
 /// traffic. Registers the kernels of library steps.
 void ClassScheduler::chooseInPlace() {
@@ -431,7 +472,8 @@ void ClassScheduler::chooseInPlace() {
     placeOf[k] = int(k);
   for (size_t k = 0; k < steps.size(); ++k) {
     Pending &pending = steps[k];
-    pending.values = {pending.reads, pending.writes};
+    pending.values.reads = pending.reads;
+    pending.values.writes = pending.writes;
     for (std::vector<int> *list : {&pending.reads, &pending.writes})
       for (int &buffer : *list)
         buffer = placeOf[buffer];
@@ -456,6 +498,23 @@ void ClassScheduler::chooseInPlace() {
   }
 }
 
+/// What communications touch lives as long as they may run beside computation.
+void ClassScheduler::stretchLifetimes() {
+  std::vector<TimedStep> timed;
+  for (const Pending &pending : steps)
+    if (!pending.atLoad)
+      timed.push_back({pending.reads, pending.writes, plan::isCommunication(pending.step.kind)});
+  std::vector<StepRange> ranges = sideBySide(timed);
+  for (size_t k = 0; k < timed.size(); ++k) {
+    for (int read : timed[k].reads)
+      buffers[read].end = std::max(buffers[read].end, ranges[k].end);
+    for (int write : timed[k].writes) {
+      buffers[write].begin = std::min(buffers[write].begin, ranges[k].begin);
+      buffers[write].end = std::max(buffers[write].end, ranges[k].end);
+    }
+  }
+}
+
 /// Lifetimes, offsets, and the final programs.
 void ClassScheduler::place() {
   int64_t counts[2] = {0, 0};
@@ -473,6 +532,8 @@ void ClassScheduler::place() {
       buffers[write].end = std::max(buffers[write].end, time);
     }
   }
+  if (isReordered)
+    stretchLifetimes();
   uint64_t persistentBytes = 0;
   std::vector<Lifetime> lifetimes[2];
   std::vector<int> placed[2];
@@ -497,7 +558,6 @@ void ClassScheduler::place() {
       buffers[placed[load][k]].buffer.offsetBytes = placement.offsets[k];
     activationBytes[load] = placement.arenaBytes;
   }
-  uint32_t programs[2];
   for (int load = 0; load < 2; ++load) {
     plan::Program program;
     program.name = (load ? "init." : "forward.") + function.getName().str();
@@ -508,13 +568,15 @@ void ClassScheduler::place() {
       if (pending.atLoad != bool(load))
         continue;
       plan::Step step = pending.step;
-      step.event = uint32_t(program.steps.size());
+      if (options.queues > 1 && plan::isCommunication(step.kind))
+        step.queue = plan::communicationQueue;
       for (int read : pending.reads)
         step.reads.push_back(buffers[read].buffer);
       for (int write : pending.writes)
         step.writes.push_back(buffers[write].buffer);
       program.steps.push_back(std::move(step));
     }
+    deriveWaits(program.steps);
     programs[load] = uint32_t(out.plan.programs.size());
     out.plan.programs.push_back(std::move(program));
   }
@@ -530,7 +592,7 @@ void ClassScheduler::place() {
   }
 }
 
-/// Proves that no step, and no receiver of what was sent, finds its value overwritten.
+/// Proves that no step, and no receiver of what was sent, finds its value overwritten, however the queues advance.
 llvm::Error ClassScheduler::checkMemory() {
   for (bool atLoad : {true, false}) {
     std::vector<std::optional<ValuePlace>> places(buffers.size());
@@ -545,7 +607,11 @@ llvm::Error ClassScheduler::checkMemory() {
     for (const Pending &pending : steps) {
       if (pending.atLoad != atLoad)
         continue;
+      // Events are places in the list.
+      const plan::Step &step = out.plan.programs[programs[atLoad]].steps[values.size()];
       values.push_back(pending.values);
+      values.back().queue = step.queue;
+      values.back().waits.assign(step.waits.begin(), step.waits.end());
       walked.push_back(&pending);
       if (pending.step.kind == plan::StepKind::Send)
         kept.insert(kept.end(), pending.values.reads.begin(), pending.values.reads.end());
@@ -559,7 +625,8 @@ llvm::Error ClassScheduler::checkMemory() {
   return llvm::Error::success();
 }
 
-llvm::Error ClassScheduler::run() {
+llvm::Expected<bool> ClassScheduler::run(const std::vector<double> *stepSeconds,
+                                         std::vector<std::string> &communicationOrder) {
   for (Operation &op : function.getBody().front().without_terminator()) {
     const OpRow *row = OpTable::get().find(&op);
     if (row && row->opClass == OpClass::Storage)
@@ -573,26 +640,57 @@ llvm::Error ClassScheduler::run() {
     else
       kernel(&op);
   }
+  if (stepSeconds && !reorder(*stepSeconds, communicationOrder))
+    return false;
   chooseInPlace();
   place();
-  return checkMemory();
+  if (llvm::Error error = checkMemory())
+    return error;
+  return true;
 }
 
-llvm::Expected<ScheduledPlan> schedule(ModuleOp module, WeightStore &weights, plan::EntryPoint entry,
-                                       const ScheduleOptions &options) {
+/// `isKept`: the stages whose steps keep their order; gains one, and there is no plan, if its classes have no common one.
+static llvm::Expected<std::optional<ScheduledPlan>> schedule(ModuleOp module, WeightStore &weights,
+                                                             const plan::EntryPoint &entry,
+                                                             const ScheduleOptions &options,
+                                                             std::vector<bool> &isKept) {
   ScheduledPlan out;
-  out.plan.entry = std::move(entry);
+  out.plan.entry = entry;
   std::vector<Grid> grids = gridsOf(module);
   for (size_t stage = 0; stage < grids.size(); ++stage)
     out.plan.stages.push_back({grids[stage], uint32_t(firstRankOf(grids, int(stage)))});
   out.plan.ranks.resize(size_t(firstRankOf(grids, int(grids.size()))));
+  isKept.resize(grids.size());
   std::map<std::string, uint32_t> kernels, communications;
   std::map<uint32_t, uint32_t> blobs;
-  for (func::FuncOp function : module.getOps<func::FuncOp>())
-    if (llvm::Error error =
-            ClassScheduler(function, out, weights, grids, kernels, communications, blobs, options).run())
-      return error;
-  return out;
+  std::vector<std::vector<std::string>> communicationOrders(grids.size());
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
+    const size_t stage = size_t(stageOf(function)), program = out.plan.programs.size(); // the forward one comes first
+    const bool isReordered = options.stepSeconds && program < options.stepSeconds->size() && !isKept[stage];
+    llvm::Expected<bool> isDone =
+        ClassScheduler(function, out, weights, grids, kernels, communications, blobs, options)
+            .run(isReordered ? &(*options.stepSeconds)[program] : nullptr, communicationOrders[stage]);
+    if (!isDone)
+      return isDone.takeError();
+    if (!*isDone) {
+      isKept[stage] = true;
+      return std::nullopt;
+    }
+  }
+  return std::optional<ScheduledPlan>(std::move(out));
+}
+
+llvm::Expected<ScheduledPlan> schedule(ModuleOp module, WeightStore &weights, plan::EntryPoint entry,
+                                       const ScheduleOptions &options) {
+  const size_t numWeights = weights.weights.size();
+  for (std::vector<bool> isKept;;) {
+    weights.weights.resize(numWeights);
+    llvm::Expected<std::optional<ScheduledPlan>> scheduled = schedule(module, weights, entry, options, isKept);
+    if (!scheduled)
+      return scheduled.takeError();
+    if (*scheduled)
+      return std::move(**scheduled);
+  }
 }
 
 } // namespace ampc

@@ -20,6 +20,10 @@ struct ScheduleOptions {
   /// that read them (Send); else it meets them (Exchange), and the buffers are free again.
   bool keepsSent = true;
   uint32_t threads = 1; // of a device
+  uint32_t queues = 1;  // of a device: with 2, communication has its own
+  /// What the steps of every program take in the plan that is made without this, to spend memory on overlap: forward
+  /// steps are reordered so that communication runs beside computation, and what it touches keeps its place meanwhile.
+  const std::vector<std::vector<double>> *stepSeconds = nullptr;
 };
 
 /// `weights` gains an entry for every literal of the module.

@@ -71,11 +71,15 @@ constexpr bool isCommunication(StepKind kind) {
   return (kind >= StepKind::AllReduce && kind <= StepKind::Exchange) || kind == StepKind::Send;
 }
 
+/// Of a device. Steps of one queue run in order, those of different queues side by side but for `Step::waits`.
+inline constexpr uint32_t maxQueues = 2;
+inline constexpr uint32_t computeQueue = 0, communicationQueue = 1;
+
 struct Step {
   StepKind kind = StepKind::Launch;
   std::string name;             // unique within the program, derived from the ONNX nodes
   std::string nodes;            // ONNX node names, comma separated, for error messages
-  uint32_t queue = 0;           // 0 compute, 1 communication
+  uint32_t queue = computeQueue;
   uint32_t event = 0;           // signalled when the step is done; unique within the program
   std::vector<uint32_t> waits;  // events of other queues that must be signalled first
   std::vector<Buffer> reads, writes;

@@ -1,4 +1,4 @@
-// The consistency of a plan, but for its collectives (collective_checks.cpp).
+// The consistency of a plan, but for its queues (queue_checks.cpp) and collectives (collective_checks.cpp).
 #include "runtime/plan/plan_checks.h"
 
 #include "runtime/plan/move_checks.h"
@@ -241,7 +241,7 @@ struct StepCheck {
     return {};
   }
 
-  Status all(std::set<uint32_t> &signalled) const {
+  Status all() const {
     for (const Buffer &read : step.reads)
       if (Status error = buffer(read, false))
         return error;
@@ -263,10 +263,6 @@ struct StepCheck {
       return fail("a workspace must lie in the activation arena");
     if (Status error = buffer(step.workspace, true))
       return error;
-    for (uint32_t event : step.waits)
-      if (!signalled.contains(event))
-        return fail("a step waits for an event that no earlier step signals");
-    signalled.insert(step.event);
     switch (step.kind) {
     case StepKind::Launch: return launch();
     case StepKind::Copy: return copy();
@@ -303,9 +299,8 @@ Status checkRank(const Plan &plan, uint32_t number, SingleWrites &singleWrites) 
         __builtin_mul_overflow(slots - 1, program.slotStrideBytes, &arena) ||
         __builtin_add_overflow(arena, program.activationBytes, &arena) || arena > rank.activationBytes)
       return invalid("the activations of program " + program.name + " do not fit the rank's arena", fields);
-    std::set<uint32_t> signalled;
     for (const Step &step : program.steps)
-      if (Status error = StepCheck{plan, rank, program, step, singleWrites}.all(signalled))
+      if (Status error = StepCheck{plan, rank, program, step, singleWrites}.all())
         return error;
   }
   return {};
@@ -375,6 +370,8 @@ Status checkPlan(const Plan &plan, uint64_t blobSectionBytes) {
   for (uint32_t rank = 0; rank < plan.ranks.size(); ++rank)
     if (Status error = checkRank(plan, rank, singleWrites))
       return error;
+  if (Status error = checkQueues(plan))
+    return error;
   return checkCollectives(plan);
 }
 

@@ -7,7 +7,7 @@
 namespace ampc::plan {
 
 /// Indices in range, names, shapes and sizes sound, buffers inside their arenas and apart where a step writes, moves
-/// inside their buffers, no element written twice by one step, waits on earlier events, collectives in one order on all
+/// inside their buffers, no element written twice by one step, waits on earlier events that order what queues share, collectives in one order on all
 /// members of a group. `blobSectionBytes`: size of the embedded weights, for their ranges.
 Status checkPlan(const Plan &plan, uint64_t blobSectionBytes);
 
@@ -15,6 +15,10 @@ Status checkPlan(const Plan &plan, uint64_t blobSectionBytes);
 /// collective must be reached by all members of its group, and its moves must stay inside their buffers.
 /// Called by checkPlan.
 Status checkCollectives(const Plan &plan);
+
+/// The part about queues: events are unique and signalled by earlier steps than those that wait for them, and steps of
+/// different queues that touch the same bytes, one of them to write, are ordered by waits. Called by checkPlan.
+Status checkQueues(const Plan &plan);
 
 /// Elements of a shape; nothing when a dimension is negative or the product does not fit.
 std::optional<int64_t> countElements(const std::vector<int64_t> &shape);

@@ -148,7 +148,10 @@ TEST(PlanChecks, Faults) {
        [](Plan &p) { // combined would be legal, half combined is not
          p.communications[3].moves[1].dims = {{4, 1, 1}};
        }},
-      {"event", [](Plan &p) { p.programs[1].steps[0].waits = {5}; }},
+      {"event that no earlier step signals", [](Plan &p) { p.programs[1].steps[0].waits = {5}; }},
+      {"event that no earlier step signals", [](Plan &p) { p.programs[1].steps[4].waits = {4}; }},
+      {"same event", [](Plan &p) { p.programs[1].steps[3].event = 1; }},
+      {"names queue 2", [](Plan &p) { p.programs[1].steps[3].queue = 2; }},
       {"communication that does not exist", [](Plan &p) { p.programs[1].steps[2].communication = 4; }},
       {"different kinds", [](Plan &p) { p.programs[1].steps[2].communication = 1; }},
       {"no reduction", [](Plan &p) { p.communications[2].reduction = Reduction::None; }},
@@ -186,12 +189,77 @@ TEST(PlanChecks, Faults) {
   }
 }
 
+/// Steps of the sample run on two queues; every one waits for the one before it. What a step must wait for is its
+/// operands and those that use its bytes, nothing else.
+TEST(PlanChecks, QueuesShareBytesOnlyInOrder) {
+  auto refused = [](const std::function<void(std::vector<plan::Step> &)> &change) {
+    Plan plan = samplePlan();
+    change(plan.programs[1].steps);
+    auto error = plan::checkPlan(plan, 40);
+    if (error)
+      EXPECT_NE(error->message.find("bytes that a step of another queue"), std::string::npos) << error->message;
+    return bool(error);
+  };
+  auto waits = [](size_t step, std::vector<uint32_t> events) {
+    return [step, events](std::vector<plan::Step> &steps) { steps[step].waits = events; };
+  };
+  // gather_b reads what add_p has written; an earlier step of the other queue is not enough.
+  EXPECT_TRUE(refused(waits(2, {})));
+  EXPECT_TRUE(refused(waits(2, {0})));
+  // give_y reads what gather_b has written: both it and later ones of its queue will do.
+  EXPECT_TRUE(refused(waits(6, {})));
+  EXPECT_FALSE(refused(waits(6, {2})));
+  EXPECT_FALSE(refused(waits(6, {5})));
+  // add_r needs scatter_g, which give_y knows of when it waits for it.
+  EXPECT_FALSE(refused(waits(7, {})));
+  EXPECT_TRUE(refused([](std::vector<plan::Step> &steps) {
+    steps[6].waits = {4};
+    steps[7].waits = {};
+  }));
+  // give_y does not need reduce_c and scatter_g, add_r does.
+  EXPECT_FALSE(refused([](std::vector<plan::Step> &steps) {
+    steps[6].waits = {2};
+    steps[7].waits = {5};
+  }));
+}
+
+TEST(PlanChecks, QueuesWriteOnlyWhereTheOtherOneIsDone) {
+  // add_r writes where take_x has written for add_p: its own queue, so that order is enough. Where exchange_b has
+  // written for reduce_c, it has to wait for reduce_c.
+  for (uint64_t place : {0, 3})
+    for (bool doesWait : {false, true}) {
+      Plan plan = samplePlan();
+      std::vector<plan::Step> &steps = plan.programs[1].steps;
+      steps[6].waits = {2};
+      steps[7].reads[0] = steps[7].reads[1] = steps[0].writes[0];
+      steps[7].reads[0].offsetBytes = steps[7].reads[1].offsetBytes = 64; // b, which its own queue wrote
+      steps[7].writes[0].offsetBytes = steps[8].reads[0].offsetBytes = place * 64;
+      steps[7].waits.clear();
+      if (doesWait)
+        steps[7].waits = {4};
+      EXPECT_EQ(bool(plan::checkPlan(plan, 40)), place == 3 && !doesWait) << place;
+    }
+}
+
+TEST(PlanChecks, WorkspacesAreWrittenToo) {
+  Plan plan = samplePlan();
+  std::vector<plan::Step> &steps = plan.programs[1].steps;
+  steps[7].workspace = {Space::Activation, 0, 3 * 64, 64}; // of reduce_c's operand
+  EXPECT_FALSE(plan::checkPlan(plan, 40));
+  steps[5].waits.clear();
+  steps[6].waits = steps[7].waits = {2};
+  steps[7].reads[0] = steps[7].reads[1] = steps[1].writes[0];
+  EXPECT_TRUE(plan::checkPlan(plan, 40));
+}
+
 TEST(PlanChecks, CollectivesInAnotherOrder) {
   Plan plan = samplePlan();
   plan::Program other = plan.programs[1];
   std::swap(other.steps[2], other.steps[3]);
-  for (auto &step : other.steps)
+  for (auto &step : other.steps) {
+    step.queue = 0;
     step.waits.clear();
+  }
   plan.programs.push_back(other);
   plan.ranks[1].forwardProgram = 2;
   auto error = plan::checkPlan(plan, 40);
@@ -200,8 +268,10 @@ TEST(PlanChecks, CollectivesInAnotherOrder) {
   // A rank that leaves one out.
   plan.programs[2] = plan.programs[1];
   plan.programs[2].steps.erase(plan.programs[2].steps.begin() + 4);
-  for (auto &step : plan.programs[2].steps)
+  for (auto &step : plan.programs[2].steps) {
+    step.queue = 0;
     step.waits.clear();
+  }
   error = plan::checkPlan(plan, 40);
   ASSERT_TRUE(error);
   EXPECT_NE(error->message.find("wait forever"), std::string::npos) << error->message;
