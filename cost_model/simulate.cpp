@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
 #include <map>
 #include <tuple>
 #include <unordered_map>
@@ -122,6 +123,8 @@ private:
         completion[request] = 0;
     timeline.busySeconds.assign(numRanks, 0);
     timeline.communicationSeconds.assign(numRanks, 0);
+    timeline.hiddenSeconds.assign(numRanks, 0);
+    overlaps.resize(numRanks);
     return true;
   }
 
@@ -284,6 +287,20 @@ private:
     return known->second;
   }
 
+  /// Adds up when a rank communicates and computes at the same time. Steps come in order of time in each queue, so that
+  /// only those that another queue may still meet are kept.
+  void hide(const Cursor &cursor, bool communicates, double start, double end) {
+    if (orders[programOf(cursor.rank)].queues.size() < 2)
+      return;
+    Overlap &overlap = overlaps[cursor.rank];
+    std::deque<std::pair<double, double>> &others = communicates ? overlap.computes : overlap.communicates;
+    while (!others.empty() && others.front().second <= start)
+      others.pop_front();
+    for (const auto &[otherStart, otherEnd] : others)
+      timeline.hiddenSeconds[cursor.rank] += std::max(0.0, std::min(end, otherEnd) - std::max(start, otherStart));
+    (communicates ? overlap.communicates : overlap.computes).emplace_back(start, end);
+  }
+
   void complete(Cursor &cursor, uint32_t step, double ready, double start, double end) {
     const uint32_t request = cursor.request;
     endOf(cursor.rank, request, step) = end;
@@ -292,6 +309,8 @@ private:
     if (options.recordSteps)
       timeline.steps.push_back({cursor.rank, request, programOf(cursor.rank), step, ready, start, end});
     lastEnd[request] = std::max(lastEnd[request], end);
+    if (request == 0 && end > start)
+      hide(cursor, isCommunication(stepAt(cursor.rank, step).kind), start, end);
     runnable.insert(runnable.end(), waiting[cursor.rank].begin(), waiting[cursor.rank].end());
     waiting[cursor.rank].clear();
     if (--stepsLeft[request] == 0) {
@@ -342,7 +361,8 @@ private:
     timeline.totalSeconds = *std::max_element(completion.begin(), completion.end());
     for (size_t rank = 0; rank < plan.ranks.size(); ++rank)
       timeline.waitSeconds.push_back(std::max(0.0, timeline.latencySeconds - timeline.busySeconds[rank] -
-                                                       timeline.communicationSeconds[rank]));
+                                                       timeline.communicationSeconds[rank] +
+                                                       timeline.hiddenSeconds[rank]));
     std::sort(timeline.steps.begin(), timeline.steps.end(), [](const TimelineStep &a, const TimelineStep &b) {
       return std::tuple(a.rank, a.startSeconds, a.request, a.step) <
              std::tuple(b.rank, b.startSeconds, b.request, b.step);
@@ -365,6 +385,11 @@ private:
   std::unordered_map<uint64_t, Meeting> meetings; // by communication and group
   std::map<std::array<uint32_t, 3>, Post> posts;  // by communication, group and request
   std::unordered_map<uint32_t, Roles> roles;      // by communication
+  /// Of a rank in the first request: times of its steps that later steps of the other kind may meet.
+  struct Overlap {
+    std::deque<std::pair<double, double>> computes, communicates;
+  };
+  std::vector<Overlap> overlaps; // by rank
   std::vector<size_t> stepsLeft;
   std::vector<double> completion, lastEnd; // by request
 };

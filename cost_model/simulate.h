@@ -37,7 +37,8 @@ struct Timeline {
   std::vector<double> busySeconds; // per rank, one request: kernels and copies
   std::vector<double>
       communicationSeconds;        // per rank, one request: collectives, without waiting for other ranks
-  std::vector<double> waitSeconds; // per rank, one request: the rest of latencySeconds
+  std::vector<double> hiddenSeconds; // per rank, one request: communication beside computation of the same rank
+  std::vector<double> waitSeconds;   // per rank, one request: the rest of latencySeconds
   std::vector<TimelineStep> steps; // in order of rank, then start
 };
 

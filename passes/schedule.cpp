@@ -101,6 +101,12 @@ private:
 
 } // namespace
 
+/// Does the step run on the queue of communications, where there is one? Telling a receiver that its value is there takes
+/// no time: on that queue it would only hold up what comes for the next request.
+static bool usesLinks(const plan::Step &step, const std::vector<int> &writes) {
+  return plan::isCommunication(step.kind) && !(step.kind == plan::StepKind::Send && writes.empty());
+}
+
 static uint64_t bytesOf(Value value) { return uint64_t(typeOf(value).sizeBytes()); }
 
 static bool atLoad(Operation *op) {
@@ -432,7 +438,7 @@ bool ClassScheduler::reorder(const std::vector<double> &seconds, std::vector<std
   std::vector<TimedStep> timed;
   std::map<std::string, size_t> communicationSteps;
   for (size_t k = 0; k < forwards.size(); ++k) {
-    const bool communicates = plan::isCommunication(forwards[k].step.kind);
+    const bool communicates = usesLinks(forwards[k].step, forwards[k].writes);
     timed.push_back({forwards[k].reads, forwards[k].writes, communicates, k < seconds.size() ? seconds[k] : 0});
     if (communicates)
       communicationSteps[forwards[k].step.name] = k;
@@ -503,7 +509,7 @@ void ClassScheduler::stretchLifetimes() {
   std::vector<TimedStep> timed;
   for (const Pending &pending : steps)
     if (!pending.atLoad)
-      timed.push_back({pending.reads, pending.writes, plan::isCommunication(pending.step.kind)});
+      timed.push_back({pending.reads, pending.writes, usesLinks(pending.step, pending.writes)});
   std::vector<StepRange> ranges = sideBySide(timed);
   for (size_t k = 0; k < timed.size(); ++k) {
     for (int read : timed[k].reads)
@@ -568,7 +574,7 @@ void ClassScheduler::place() {
       if (pending.atLoad != bool(load))
         continue;
       plan::Step step = pending.step;
-      if (options.queues > 1 && plan::isCommunication(step.kind))
+      if (options.queues > 1 && usesLinks(step, pending.writes))
         step.queue = plan::communicationQueue;
       for (int read : pending.reads)
         step.reads.push_back(buffers[read].buffer);

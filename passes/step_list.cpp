@@ -1,5 +1,7 @@
-// One line per step: number, kind, name, kernel, reads -> writes.
+// One line per step: number, kind, name, kernel, reads -> writes; where there are two queues, queue, event, waits.
 #include "passes/step_list.h"
+
+#include <algorithm>
 
 namespace ampc {
 
@@ -49,6 +51,13 @@ std::string textOf(const plan::Step &step, const plan::Plan &plan) {
   return text;
 }
 
+std::string queueText(const plan::Step &step) {
+  std::string text = ", queue " + std::to_string(step.queue) + ", event " + std::to_string(step.event);
+  for (uint32_t event : step.waits)
+    text += ", waits for " + std::to_string(event);
+  return text;
+}
+
 std::string textOf(const plan::Communication &communication) {
   std::string text = std::string(plan::name(communication.kind)) + " of " + std::string(name(communication.type)) +
                      " over " + communication.axes + ",";
@@ -77,8 +86,12 @@ std::string stepListText(const plan::Plan &plan) {
         text += " " + std::to_string(rank);
     text += ", activations " + std::to_string(program.activationBytes) + " bytes, " +
             std::to_string(program.role == plan::ProgramRole::Init ? 1 : plan.entry.slots) + " slots\n";
+    const bool hasQueues = std::any_of(program.steps.begin(), program.steps.end(), [](const plan::Step &step) {
+      return step.queue != plan::computeQueue;
+    });
     for (size_t s = 0; s < program.steps.size(); ++s)
-      text += "  " + std::to_string(s) + " " + textOf(program.steps[s], plan) + "\n";
+      text += "  " + std::to_string(s) + " " + textOf(program.steps[s], plan) +
+              (hasQueues ? queueText(program.steps[s]) : "") + "\n";
   }
   return text;
 }

@@ -1,7 +1,8 @@
 // Runs passes over MLIR text, for the lit tests: ampc-opt [--ampc-PASS ...] [--ampc-verify=STAGE] FILE. A file may
 // hold several modules, separated by lines `// -----`; each is handled by itself. --ampc-schedule, at the end, prints the
-// step list instead of the module. Not meant for users; decisions come
-// from the attributes that `annotate` would have written.
+// step list instead of the module; --ampc-schedule=PRESET the one for devices of a cluster preset, with its steps in the
+// order that overlaps most. Not meant for users; decisions come from the attributes that `annotate` would have written.
+#include "cost_model/simulate.h"
 #include "ir/dialect.h"
 #include "passes/passes.h"
 #include "passes/schedule.h"
@@ -42,9 +43,12 @@ const std::map<std::string, Pass> &passes() {
 
 constexpr llvm::StringLiteral verifyPrefix = "--ampc-verify=";
 constexpr llvm::StringLiteral scheduleStep = "--ampc-schedule";
+constexpr llvm::StringLiteral schedulePrefix = "--ampc-schedule=";
+
+bool isSchedule(llvm::StringRef step) { return step == scheduleStep || step.starts_with(schedulePrefix); }
 
 /// The step list of a kernelized module. Weights are made up: nothing reads them.
-llvm::Error printSchedule(mlir::ModuleOp module, llvm::raw_ostream &os) {
+llvm::Error printSchedule(mlir::ModuleOp module, llvm::StringRef preset, llvm::raw_ostream &os) {
   WeightStore weights;
   module.walk([&](mlir::Operation *op) {
     if (auto weight = op->getAttrOfType<mlir::IntegerAttr>("weight")) {
@@ -53,6 +57,14 @@ llvm::Error printSchedule(mlir::ModuleOp module, llvm::raw_ostream &os) {
     }
   });
   llvm::Expected<ScheduledPlan> scheduled = schedule(module, weights, {});
+  if (scheduled && !preset.empty()) {
+    cost::ClusterError error;
+    std::optional<cost::Cluster> cluster = cost::presetCluster(preset, error);
+    if (!cluster)
+      return llvm::createStringError(error.message);
+    const std::vector<std::vector<double>> seconds = cost::predictSteps(scheduled->plan, *cluster);
+    scheduled = schedule(module, weights, {}, {.queues = cluster->devices[0].queues, .stepSeconds = &seconds});
+  }
   if (!scheduled)
     return scheduled.takeError();
   os << stepListText(scheduled->plan);
@@ -76,9 +88,13 @@ llvm::LogicalResult process(std::unique_ptr<llvm::MemoryBuffer> text, const std:
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceFile<mlir::ModuleOp>(sources, &context);
   if (!module)
     return llvm::failure();
-  const bool isScheduled = !steps.empty() && steps.back() == scheduleStep;
+  const bool isScheduled = !steps.empty() && isSchedule(steps.back());
   for (const std::string &step : steps) {
-    llvm::Error error = step == scheduleStep ? printSchedule(*module, os) : runStep(*module, step);
+    llvm::StringRef preset(step);
+    preset.consume_front(schedulePrefix);
+    llvm::Error error = isSchedule(step)
+                            ? printSchedule(*module, step == scheduleStep ? llvm::StringRef() : preset, os)
+                            : runStep(*module, step);
     if (error) {
       llvm::logAllUnhandledErrors(std::move(error), llvm::errs());
       return llvm::failure();
@@ -97,7 +113,7 @@ int main(int argumentCount, char **arguments) {
   for (int i = 1; i < argumentCount; ++i) {
     std::string argument = arguments[i];
     bool isStep = argument.rfind("--", 0) == 0;
-    if (isStep && !passes().count(argument) && argument != scheduleStep && argument.rfind(verifyPrefix.str(), 0) != 0) {
+    if (isStep && !passes().count(argument) && !isSchedule(argument) && argument.rfind(verifyPrefix.str(), 0) != 0) {
       llvm::errs() << "ampc-opt: unknown pass " << argument << "\n";
       return 2;
     }

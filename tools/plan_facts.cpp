@@ -40,6 +40,7 @@ static std::vector<DeviceFacts> devicesOf(const PlanFacts &facts) {
     auto at = [&](const std::vector<double> &list) { return rank < list.size() ? list[rank] : 0.0; };
     device.busySeconds = at(facts.timeline.busySeconds);
     device.communicationSeconds = at(facts.timeline.communicationSeconds);
+    device.hiddenSeconds = at(facts.timeline.hiddenSeconds);
     device.waitSeconds = at(facts.timeline.waitSeconds);
     devices.push_back(std::move(device));
   }
@@ -149,6 +150,7 @@ Json reportJson(const PlanFacts &facts) {
     const DeviceFacts &device = facts.devices[i];
     json["devices"][i]["coordinates"] = device.coordinates;
     json["devices"][i]["communication_seconds"] = device.communicationSeconds;
+    json["devices"][i]["hidden_communication_seconds"] = device.hiddenSeconds;
     json["devices"][i]["wait_seconds"] = device.waitSeconds;
     if (i < facts.memory.ranks.size()) {
       const cost::RankMemory &memory = facts.memory.ranks[i];

@@ -19,6 +19,7 @@ struct DeviceFacts {
   uint64_t ops = 0;   // kernels that it executes in one step
   uint64_t bytes = 0; // memory: arenas, and its share of the weights that are read in place
   double busySeconds = 0, communicationSeconds = 0, waitSeconds = 0; // predicted, in one step
+  double hiddenSeconds = 0; // communication while the device computes
 };
 
 struct CollectiveFacts {

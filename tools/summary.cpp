@@ -179,6 +179,21 @@ static std::string collectiveText(const PlanFacts &facts) {
   return text;
 }
 
+/// How much communication costs no time, on the device that communicates most.
+static std::string overlapText(const PlanFacts &facts) {
+  const DeviceFacts *most = nullptr;
+  double hiddenSeconds = 0;
+  for (const DeviceFacts &device : facts.devices) {
+    hiddenSeconds += device.hiddenSeconds;
+    if (!most || device.communicationSeconds > most->communicationSeconds)
+      most = &device;
+  }
+  if (hiddenSeconds == 0)
+    return "";
+  return "  overlap      " + secondsText(most->hiddenSeconds) + " of " + secondsText(most->communicationSeconds) +
+         print(" communication hidden behind computation (device %u)\n", most->id);
+}
+
 std::string summaryText(const PlanFacts &facts) {
   const plan::Plan &plan = *facts.plan;
   std::string text = decisionText(facts) + pipelineText(facts) + timeText(facts);
@@ -197,7 +212,7 @@ std::string summaryText(const PlanFacts &facts) {
     text += "  limit        " + bytesText(double(plan.memoryLimitBytes)) + " a device\n";
   text += "  weights      " + bytesText(double(facts.memory.mappedBytes)) + "\n";
   if (facts.devices.size() > 1)
-    text += collectiveText(facts);
+    text += collectiveText(facts) + overlapText(facts);
   if (plan.entry.slots > 1)
     text += print("  in flight    %u requests, one every ", plan.entry.slots) +
             secondsText(facts.timeline.secondsPerRequest) + "\n";
