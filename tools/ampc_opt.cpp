@@ -63,7 +63,8 @@ llvm::Error printSchedule(mlir::ModuleOp module, llvm::StringRef preset, llvm::r
     if (!cluster)
       return llvm::createStringError(error.message);
     const std::vector<std::vector<double>> seconds = cost::predictSteps(scheduled->plan, *cluster);
-    scheduled = schedule(module, weights, {}, {.queues = cluster->devices[0].queues, .stepSeconds = &seconds});
+    const uint32_t queues = cluster->devices[0].queues;
+    scheduled = schedule(module, weights, {}, {.queues = queues, .stepSeconds = queues > 1 ? &seconds : nullptr});
   }
   if (!scheduled)
     return scheduled.takeError();

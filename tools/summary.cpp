@@ -191,7 +191,7 @@ static std::string overlapText(const PlanFacts &facts) {
   if (hiddenSeconds == 0)
     return "";
   return "  overlap      " + secondsText(most->hiddenSeconds) + " of " + secondsText(most->communicationSeconds) +
-         print(" communication hidden behind computation (device %u)\n", most->id);
+         print(" communication hidden (device %u)\n", most->id);
 }
 
 std::string summaryText(const PlanFacts &facts) {

@@ -163,6 +163,8 @@ TEST(ClusterJson, errorsNameThePlace) {
       {"/devices/0/efficiency/contraction/fraction", 1.5, "efficiency.contraction.fraction: must be above 0"},
       {"/devices/0/efficiency/matmul", 1, "devices[0].efficiency.matmul: unknown member"},
       {"/devices/0/core_share", 0, "devices[0].core_share"},
+      {"/devices/0/queues", 0, "devices[0].queues: must be from 1 to 2"},
+      {"/devices/0/queues", 2, "devices[0].queues: must be 1 for a CPU device"},
       {"/links", nlohmann::json::array(), "links: there must be at least one tier"},
       {"/links/0/transport", "pigeon",
        "links[0].transport: must be \"shared-memory\", \"link\" or \"network\""},

@@ -14,6 +14,7 @@ namespace {
 Cluster unitCluster(uint32_t devices, const std::string &kind = "cpu") {
   Device device;
   device.kind = kind;
+  device.queues = kind == "cuda" ? 2 : 1;
   device.peakFlopsPerSecond = {{DataType::F32, 1e9}};
   device.memoryBytes = 1 << 30;
   device.memoryBandwidthBytesPerSecond = 1e18;
@@ -115,6 +116,51 @@ TEST(Simulate, queuesOverlapOnlyWhereTheDeviceCan) {
   const plan::Plan plan = planOf({{launch("a", 2, 0), launch("copy", 3, 1, 1), launch("b", 1, 2, 0, {1})}});
   EXPECT_DOUBLE_EQ(simulate(plan, unitCluster(1, "cuda")).latencySeconds, 4);
   EXPECT_DOUBLE_EQ(simulate(plan, unitCluster(1, "cpu")).latencySeconds, 6);
+}
+
+TEST(Simulate, communicationHidesBehindComputation) {
+  // The sum of 1 s needs a; b of 3 s does not need the sum, c does. The other rank comes to the sum after 2 s.
+  const std::vector<plan::Step> first = {launch("a", 1, 0), meet("sum", StepKind::AllReduce, 0, 1, 1, {0}),
+                                         launch("b", 3, 2), launch("c", 1, 3, 0, {1})};
+  const std::vector<plan::Step> second = {launch("a", 2, 0), meet("sum", StepKind::AllReduce, 0, 1, 1, {0})};
+  plan::Plan plan = planOf({first, second});
+  addCommunication(plan, StepKind::AllReduce, {{0, 1}});
+  const Timeline timeline = simulate(plan, unitCluster(2, "cuda"));
+  ASSERT_EQ(timeline.error, "");
+  const double sum = timeline.communicationSeconds[0];
+  EXPECT_GT(sum, 0.4);
+  EXPECT_LT(sum, 2);
+  EXPECT_DOUBLE_EQ(timeline.latencySeconds, 5);
+  EXPECT_DOUBLE_EQ(timeline.busySeconds[0], 5);
+  EXPECT_DOUBLE_EQ(timeline.hiddenSeconds[0], sum);
+  EXPECT_DOUBLE_EQ(timeline.hiddenSeconds[1], 0);
+  EXPECT_NEAR(timeline.waitSeconds[0], 0, 1e-9);
+  EXPECT_NEAR(timeline.waitSeconds[1], 5 - 2 - sum, 1e-9);
+  // Only a part of it: b ends 0.25 s after the sum has begun.
+  plan.programs[0].steps[2].flops = 1.25e9;
+  const Timeline partly = simulate(plan, unitCluster(2, "cuda"));
+  EXPECT_NEAR(partly.hiddenSeconds[0], 0.25, 1e-9);
+  EXPECT_NEAR(partly.latencySeconds, 2 + sum + 1, 1e-9);
+  // One queue takes turns.
+  const Timeline turns = simulate(plan, unitCluster(2, "cpu"));
+  EXPECT_NEAR(turns.latencySeconds, 2 + turns.communicationSeconds[0] + 1.25 + 1, 1e-9);
+  EXPECT_DOUBLE_EQ(turns.hiddenSeconds[0], 0);
+}
+
+TEST(Simulate, aReceiverNeedNotHaveSentToFetchTheNextRequest) {
+  // Three stages of 2 s; fetching takes 1 s on the second queue, announcing nothing on the first.
+  plan::Plan plan = planOf({{launch("a", 2, 0), meet("ab", StepKind::Send, 0, 1)},
+                            {meet("ab", StepKind::Send, 0, 0, 1), launch("b", 2, 1, 0, {0}), meet("bc", StepKind::Send, 1, 2)},
+                            {meet("bc", StepKind::Send, 1, 0, 1), launch("c", 2, 1, 0, {0})}});
+  for (uint32_t k = 0; k < 2; ++k) {
+    addCommunication(plan, StepKind::Send, {{k, k + 1}});
+    plan::Move move;
+    move.targetMember = 1;
+    plan.communications.back().moves = {move};
+  }
+  plan.entry.slots = 8;
+  EXPECT_NEAR(simulate(plan, unitCluster(3, "cuda")).secondsPerRequest, 2, 1e-9);
+  EXPECT_GT(simulate(plan, unitCluster(3, "cpu")).secondsPerRequest, 2.4);
 }
 
 TEST(Simulate, waitStepHoldsAQueue) {

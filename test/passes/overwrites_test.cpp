@@ -56,6 +56,27 @@ TEST(Overwrites, ValuesElsewhereAndEmptyOnesAreNotChecked) {
   EXPECT_FALSE(findOverwrite({{{0, 1}, {}}}, Places{std::nullopt, ValuePlace{0, 0}}, {0, 1}));
 }
 
+TEST(Overwrites, AnotherQueueIsWaitedFor) {
+  const Places places = {ValuePlace{0, 64}, ValuePlace{64, 64}, ValuePlace{0, 64}};
+  // 1 is made from 0 by the other queue; 2 takes 0's place.
+  std::vector<StepValues> steps = {{{}, {0}}, {{0}, {1}, 1, {0}}, {{1}, {2}, 0, {1}}};
+  EXPECT_FALSE(findOverwrite(steps, places, {}));
+  steps[1].waits.clear();
+  auto found = findOverwrite(steps, places, {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->step, 1u);
+  EXPECT_EQ(found->value, 0);
+  // 2 does not read 1, but overwrites what the other queue may still read.
+  steps = {{{}, {0}}, {{0}, {1}, 1, {0}}, {{}, {2}, 0, {}}};
+  found = findOverwrite(steps, places, {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->step, 2u);
+  EXPECT_EQ(found->value, 2);
+  // A step before it in its queue, or one that it waits for, may have waited.
+  EXPECT_FALSE(findOverwrite({{{}, {0}}, {{0}, {1}, 1, {0}}, {{1}, {}, 0, {1}}, {{}, {2}, 0, {}}}, places, {}));
+  EXPECT_FALSE(findOverwrite({{{}, {0}}, {{0}, {1}, 1, {0}}, {{1}, {}, 0, {1}}, {{}, {2}, 2, {2}}}, places, {}));
+}
+
 /// Random programs, placed by their true lifetimes: sound. A lifetime that ends one step early where memory is reused:
 /// found whenever somebody took the bytes.
 TEST(Overwrites, AgreesWithRandomPlacements) {
