@@ -1,5 +1,5 @@
-// Collectives of all ranks, walked side by side: one order on all members of a group, moves inside the
-// buffers, no element written twice.
+// Collectives of all ranks, walked side by side: one order on all members of a group, but for those that send without
+// waiting; moves inside the buffers, no element written twice.
 #include "runtime/plan/move_checks.h"
 #include "runtime/plan/plan_checks.h"
 
@@ -91,6 +91,14 @@ struct Walk {
   std::vector<size_t> position = {};
   std::unordered_map<uint64_t, uint32_t> arrivals = {}; // communication and group -> members that stand there
   std::vector<std::vector<MoveRange>> ranges = {};      // per communication, made when first needed
+  /// What is known of a send that not all members have come to: whoever sends goes on at once.
+  struct Post {
+    std::vector<const Step *> steps; // by member, null before it has come
+    size_t missingMembers = 0, missingSenders = 0;
+    std::vector<uint32_t> waiting; // ranks that came to receive before all senders
+  };
+  std::unordered_map<uint64_t, Post> posts = {};          // by communication and group
+  std::unordered_map<uint32_t, std::vector<bool>> senders = {}; // by communication and member
 
   const Program &program(uint32_t rank) const {
     const RankTable &table = plan.ranks[rank];
@@ -98,8 +106,8 @@ struct Walk {
   }
   const Step &current(uint32_t rank) const { return program(rank).steps[sequence[rank][position[rank]]]; }
 
-  Error fail(uint32_t rank, std::string message) const {
-    const Step &step = current(rank);
+  Error fail(uint32_t rank, std::string message) const { return fail(rank, current(rank), std::move(message)); }
+  Error fail(uint32_t rank, const Step &step, std::string message) const {
     return {ErrorCode::Invalid,
             "the plan is inconsistent: " + std::move(message),
             {{"rank", std::to_string(rank)},
@@ -109,24 +117,26 @@ struct Walk {
              {"nodes", step.nodes}}};
   }
 
-  /// All members stand at the communication: their buffers against its moves.
-  Status checkMembers(const Communication &communication, const std::vector<uint32_t> &group) {
+  /// All members have come to the communication, each at its step: their buffers against its moves.
+  Status checkMembers(const Communication &communication, const std::vector<uint32_t> &group,
+                      const std::vector<const Step *> &steps) {
     const uint64_t elementBytes = bitWidth(communication.type) / 8;
     auto elements = [&](const std::vector<Buffer> &buffers) {
       return buffers.empty() ? uint64_t(0) : buffers[0].sizeBytes / elementBytes;
     };
-    for (uint32_t rank : group) {
-      const Step &step = current(rank);
+    for (size_t member = 0; member < group.size(); ++member) {
+      const Step &step = *steps[member];
+      const uint32_t rank = group[member];
       bool both = !step.reads.empty() && !step.writes.empty();
       if (communication.kind == StepKind::AllReduce) {
         if (elements(step.reads) < uint64_t(communication.elements) ||
             elements(step.writes) < uint64_t(communication.elements))
-          return fail(rank, "a buffer is smaller than the communication");
+          return fail(rank, step, "a buffer is smaller than the communication");
         if (both && overlap(step.reads[0], step.writes[0]) &&
             (step.reads[0].offsetBytes != step.writes[0].offsetBytes))
-          return fail(rank, "source and target of an all_reduce overlap without being the same");
+          return fail(rank, step, "source and target of an all_reduce overlap without being the same");
       } else if (both && overlap(step.reads[0], step.writes[0])) {
-        return fail(rank, "source and target of a collective overlap");
+        return fail(rank, step, "source and target of a collective overlap");
       }
     }
     auto &moveRanges = ranges[uint32_t(&communication - plan.communications.data())];
@@ -139,17 +149,58 @@ struct Walk {
       const MoveRange &range = moveRanges[i];
       if (range.isEmpty)
         continue;
-      uint32_t source = group[move.sourceMember], target = group[move.targetMember];
-      if (range.sourceFirst < 0 || uint64_t(range.sourceLast) >= elements(current(source).reads))
-        return fail(source, "a move reads outside the source of a collective");
-      if (range.targetFirst < 0 || uint64_t(range.targetLast) >= elements(current(target).writes))
-        return fail(target, "a move writes outside the target of a collective");
+      const Step &source = *steps[move.sourceMember], &target = *steps[move.targetMember];
+      if (range.sourceFirst < 0 || uint64_t(range.sourceLast) >= elements(source.reads))
+        return fail(group[move.sourceMember], source, "a move reads outside the source of a collective");
+      if (range.targetFirst < 0 || uint64_t(range.targetLast) >= elements(target.writes))
+        return fail(group[move.targetMember], target, "a move writes outside the target of a collective");
     }
     if (isFirst)
       if (auto member = singleWrites.memberWrittenTwice(communication.moves,
                                                         communication.kind == StepKind::ReduceScatter))
-        return fail(group[*member], "a collective writes an element of its target twice");
+        return fail(group[*member], *steps[*member], "a collective writes an element of its target twice");
     return {};
+  }
+
+  const std::vector<bool> &sendersOf(uint32_t index) {
+    auto [known, isNew] = senders.try_emplace(index);
+    if (isNew) {
+      const Communication &communication = plan.communications[index];
+      known->second.resize(communication.groups[0].size());
+      for (const Move &move : communication.moves)
+        known->second[move.sourceMember] = true;
+    }
+    return known->second;
+  }
+
+  /// A rank comes to a send: senders go on, receivers when all senders have come.
+  Status post(uint32_t rank, uint32_t index, uint32_t groupIndex, uint32_t member, std::vector<uint32_t> &ready) {
+    const Communication &communication = plan.communications[index];
+    const std::vector<uint32_t> &group = communication.groups[groupIndex];
+    const std::vector<bool> &sends = sendersOf(index);
+    Post &post = posts[uint64_t(index) << 32 | groupIndex];
+    if (post.steps.empty()) {
+      post.steps.resize(group.size());
+      post.missingMembers = group.size();
+      post.missingSenders = size_t(std::count(sends.begin(), sends.end(), true));
+    }
+    if (post.steps[member])
+      return fail(rank, "a rank comes to a send twice");
+    post.steps[member] = &current(rank);
+    --post.missingMembers;
+    post.missingSenders -= sends[member];
+    if (sends[member] || post.missingSenders == 0) {
+      ++position[rank];
+      ready.push_back(rank);
+    } else {
+      post.waiting.push_back(rank);
+    }
+    if (post.missingSenders == 0)
+      for (; !post.waiting.empty(); post.waiting.pop_back()) {
+        ++position[post.waiting.back()];
+        ready.push_back(post.waiting.back());
+      }
+    return post.missingMembers == 0 ? checkMembers(communication, group, post.steps) : Status();
   }
 
   Status run() {
@@ -176,10 +227,18 @@ struct Walk {
       if (!member)
         return fail(rank, "a rank executes a communication in which it takes no part");
       const auto &group = communication.groups[member->first];
+      if (communication.kind == StepKind::Send) {
+        if (Status error = post(rank, index, member->first, member->second, ready))
+          return error;
+        continue;
+      }
       if (++arrivals[uint64_t(index) << 32 | member->first] < group.size())
         continue;
       arrivals[uint64_t(index) << 32 | member->first] = 0;
-      if (Status error = checkMembers(communication, group))
+      std::vector<const Step *> steps;
+      for (uint32_t other : group)
+        steps.push_back(&current(other));
+      if (Status error = checkMembers(communication, group, steps))
         return error;
       for (uint32_t other : group) {
         ++position[other];
@@ -190,6 +249,10 @@ struct Walk {
       if (position[rank] != sequence[rank].size())
         return fail(rank,
                     "a rank would wait forever, because other members of the group come in another order");
+    for (const auto &[key, post] : posts)
+      for (const Step *step : post.steps)
+        if (post.missingMembers > 0 && step)
+          return invalid("a member of a send never comes", plan.communications[size_t(key >> 32)]);
     return {};
   }
 };

@@ -312,6 +312,35 @@ TEST(PlanChecks, WhatIsSentStays) {
   EXPECT_NE(error->message.find("over what an earlier one sends"), std::string::npos) << error->message;
 }
 
+TEST(PlanChecks, SendersGoOnReceiversWait) {
+  // The sum of both ranks comes before the send on one of them, and behind it on the other.
+  auto swapped = [](uint32_t program) {
+    Plan plan = sendingSample();
+    std::vector<plan::Step> &steps = plan.programs[program].steps;
+    std::swap(steps[3], steps[4]);
+    steps[3].waits = {2};
+    steps[4].waits = {4};
+    return plan::checkPlan(plan, 40);
+  };
+  auto error = swapped(2);
+  EXPECT_FALSE(error) << error->message; // the receiver is late, nobody minds
+  error = swapped(1);
+  ASSERT_TRUE(error); // the sender waits for the receiver at the sum, the receiver for it at the send
+  EXPECT_NE(error->message.find("wait forever"), std::string::npos) << error->message;
+}
+
+TEST(PlanChecks, EveryMemberOfASendComes) {
+  for (uint32_t program : {1u, 2u}) {
+    Plan plan = sendingSample();
+    std::vector<plan::Step> &steps = plan.programs[program].steps;
+    steps.erase(steps.begin() + 3);
+    steps[3].waits = {2};
+    auto error = plan::checkPlan(plan, 40);
+    ASSERT_TRUE(error) << program;
+    EXPECT_NE(error->message.find(program == 1 ? "wait forever" : "never comes"), std::string::npos) << error->message;
+  }
+}
+
 TEST(PlanChecks, NobodySendsAndReceivesAtOnce) {
   Plan plan = sendingSample();
   plan.communications[1].moves = {{0, 1, 0, 0, {{5, 1, 1}}}, {1, 0, 0, 0, {{5, 1, 1}}}};
