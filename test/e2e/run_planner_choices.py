@@ -3,6 +3,7 @@
 parallelism for a large batch, split weights for one wide request, one device for little work, a pipeline for throughput,
 a plan within a memory limit. Presets name the devices, which need not exist. Prints "N passed, N failed" at the end."""
 
+import json
 import os
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(1, os.path.join(os.path.dirname(sys.path[0]), "models"))
 import generate
-from ampc_command import Failed, plan_summary
+from ampc_command import Failed, ampc, plan_summary
 from cases import run_cases
 
 MIB = 1 << 20
@@ -100,10 +101,45 @@ def limits_are_kept(folder):
         assert failure.code == 5 and "remedy:" in failure.text, failure.text
 
 
+def cards_hide_communication(folder):
+    """The same cards with one queue and with two: experts, halos and stages communicate beside computation. The plans are
+    read back, so that the loader has proven their waits; in a little memory they fit as those with one queue do."""
+    reports, files = {}, {}
+    path = os.path.join(folder, "mixture.onnx")
+    onnx.save(generate.make_model("moe"), path)
+    plan = os.path.join(folder, "mixture.plan")
+
+    def report(*options):
+        ampc("plan", path, "-o", plan, "--strategy", "tensor", "--quiet", *options)
+        return json.loads(ampc("report", plan, "--format", "json"))
+
+    hidden = lambda report: sum(device["hidden_communication_seconds"] for device in report["devices"])
+    cluster = report("--cluster", "h100x8")["decisions"]["cluster"]
+    for queues in (1, 2):
+        cluster["devices"][0]["queues"] = queues
+        files[queues] = os.path.join(folder, f"queues{queues}.json")
+        with open(files[queues], "w") as file:
+            json.dump(cluster, file)
+        reports[queues] = report("--cluster", files[queues])
+        rows = {event["tid"] for event in json.loads(ampc("report", plan, "--format", "trace"))["traceEvents"]
+                if event["ph"] == "X"}
+        assert rows == set(range(queues)), rows
+    assert hidden(reports[1]) == 0 and hidden(reports[2]) > 0, hidden(reports[2])
+    assert reports[2]["step_seconds"] < 0.95 * reports[1]["step_seconds"], reports[2]["step_seconds"]
+    for device in reports[2]["devices"]:
+        together = device["busy_seconds"] + device["communication_seconds"] - device["hidden_communication_seconds"]
+        assert abs(together + device["wait_seconds"] - reports[2]["step_seconds"]) < 1e-9, device
+    limit = fullest(reports[1])
+    limited = report("--cluster", files[2], "--memory-limit", limit)
+    assert fullest(limited) <= limit, fullest(limited)
+    assert limited["step_seconds"] <= reports[1]["step_seconds"] * (1 + 1e-9), limited["step_seconds"]
+
+
 def main():
     cases = [large_batch_splits_data, wide_request_splits_weights, little_work_stays_on_one_device,
              throughput_makes_a_pipeline,
-             values_that_skip_stages_do_not_stop_a_pipeline, mixtures_are_found, limits_are_kept]
+             values_that_skip_stages_do_not_stop_a_pipeline, mixtures_are_found, limits_are_kept,
+             cards_hide_communication]
     with tempfile.TemporaryDirectory(prefix="ampc-choices-") as folder:
         return run_cases([(case.__name__, lambda case=case: case(folder)) for case in cases], Failed)
 
