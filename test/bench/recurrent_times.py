@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""One recurrent layer in three ways on one core: the library's cell (recurrent_rates, the time of the cell alone), our
+plan of the layer (`ampc bench`), ONNX Runtime. They take turns, so that ratios are those of one machine in one state.
+Each time is the end of the fastest tenth of many runs, the least over the rounds: on a
+machine that others use, medians of steps this short measure the others. Prints a Markdown table.
+
+    ninja -C build ampc recurrent_rates; test/bench/recurrent_times.py [--rounds 3]
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import onnx
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from step_times import runtime_session
+from ampc_command import ROOT, ampc, compile_plan
+from graph_builder import GraphBuilder
+
+# kind, length, batch, width, hidden, directions
+LAYERS = [(kind, *sizes) for kind in ("lstm", "gru", "lbr_gru") for sizes in [
+    (1, 1, 128, 128, 1), (8, 1, 128, 128, 1), (32, 1, 128, 128, 1), (50, 8, 128, 256, 2), (7, 3, 12, 16, 2),
+    (16, 1, 256, 256, 1), (16, 4, 256, 256, 1), (64, 1, 256, 256, 2), (16, 1, 512, 512, 1), (16, 8, 512, 512, 1),
+    (64, 8, 512, 512, 2)]]
+
+
+def layer_model(kind, length, batch, width, hidden, directions):
+    g = GraphBuilder(kind)
+    gates = 4 if kind == "lstm" else 3
+    x = g.input("x", [length, batch, width])
+    attributes = {"linear_before_reset": 1} if kind == "lbr_gru" else {}
+    outputs = g.op("LSTM" if kind == "lstm" else "GRU", x, g.weight(directions, gates * hidden, width, scale=0.1),
+                   g.weight(directions, gates * hidden, hidden, scale=0.1),
+                   g.weight(directions, 2 * gates * hidden, scale=0.1), outputs=2, hidden_size=hidden,
+                   direction="bidirectional" if directions == 2 else "forward", **attributes)
+    g.output(outputs[0], "y")
+    g.output(outputs[1], "state")
+    return g.build()
+
+
+def fast_seconds(session, inputs, seconds=0.5):
+    times, begin = [], time.perf_counter()
+    while len(times) < 20 or time.perf_counter() - begin < seconds:
+        start = time.perf_counter()
+        session.run(None, inputs)
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 10]
+
+
+def measure(layer, rounds, folder):
+    """Seconds of the library's cell, of our plan, of ONNX Runtime; the cell's implementation."""
+    kind, length, batch, width, _, _ = layer
+    model, plan = os.path.join(folder, "layer.onnx"), os.path.join(folder, "layer.plan")
+    onnx.save(layer_model(*layer), model)
+    compile_plan(model, plan, "--devices", 1, "--threads-per-device", 1)
+    session = runtime_session(model, 1)
+    inputs = {"x": np.random.default_rng(0).standard_normal((length, batch, width)).astype(np.float32)}
+    cell, ours, theirs = [], [], []
+    program = os.path.join(ROOT, "build", "bin", "recurrent_rates")
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    for _ in range(rounds):
+        line = subprocess.run([program, *map(str, layer)], capture_output=True, text=True, check=True, env=environment)
+        seconds, implementation = line.stdout.split()
+        cell.append(float(seconds))
+        ours.append(json.loads(ampc("bench", plan, "--json"))["p10_seconds"])
+        theirs.append(fast_seconds(session, inputs))
+    return min(cell), min(ours), min(theirs), implementation
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    print("| cell | T x N x I | H | directions | library us | ampc us | ONNX Runtime us | ampc / library | "
+          "ONNX Runtime / ampc | library's implementation |\n" + "|---" * 10 + "|")
+    ratios = {}
+    for layer in LAYERS:
+        with tempfile.TemporaryDirectory(prefix="ampc-bench-") as folder:
+            cell, ours, theirs, implementation = measure(layer, arguments.rounds, folder)
+        kind, length, batch, width, hidden, directions = layer
+        ratios.setdefault(kind, []).append(ours / cell)
+        print(f"| {kind} | {length} x {batch} x {width} | {hidden} | {directions} | {cell * 1e6:.1f} | {ours * 1e6:.1f} | "
+              f"{theirs * 1e6:.1f} | {ours / cell:.2f} | {theirs / ours:.2f} | {implementation} |", flush=True)
+    for kind, values in ratios.items():
+        mean = math.exp(sum(map(math.log, values)) / len(values))
+        print(f"\n{kind}: geometric mean of ampc / library {mean:.2f}")
+
+
+if __name__ == "__main__":
+    main()
