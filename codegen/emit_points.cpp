@@ -211,15 +211,21 @@ Value *PointEmitter::emitLoad(const PointNode &node, Place place) {
     active = nullptr;
   Type *vector = vectorOf(type);
   Value *result;
+  // Where no lane wants anything, the address is one inside the buffer: a masked load outside mapped memory (the rows
+  // above an image at the beginning of the arena) faults and is taken back, which costs microseconds.
+  auto startIndex = [&] {
+    Value *index = uniformPart(node.index, place, true);
+    bool isUniform = mask && !mask->getType()->isVectorTy() && !isa<Constant>(mask);
+    return isUniform ? b.CreateSelect(mask, index, b.getInt64(0)) : index;
+  };
   if (!isGather && stride == 1) {
-    Value *pointer = elementPointer(buffer, type, uniformPart(node.index, place, true));
+    Value *pointer = elementPointer(buffer, type, startIndex());
     result =
         active
             ? cast<Value>(b.CreateMaskedLoad(vector, pointer, align, active, Constant::getNullValue(vector)))
             : b.CreateAlignedLoad(vector, pointer, align);
   } else if (!isGather && stride >= 2 && stride <= 4) {
-    result = stridedLoad(elementPointer(buffer, type, uniformPart(node.index, place, true)), type,
-                         unsigned(stride), active);
+    result = stridedLoad(elementPointer(buffer, type, startIndex()), type, unsigned(stride), active);
   } else if (!isGather && node.mask < 0 && block.tile > 1 &&
              node.index.coefficient(block.tileVariable) == 1) {
     result = transposedLoad(node, place);

@@ -20,6 +20,10 @@ std::string_view name(WorkKind kind) {
     return "reduction";
   case WorkKind::Movement:
     return "movement";
+  case WorkKind::GeneratedContraction:
+    return "generated_contraction";
+  case WorkKind::GeneratedConvolution:
+    return "generated_convolution";
   }
   return "?";
 }
@@ -119,6 +123,7 @@ void checkDevice(const Device &device, const std::string &path, Checker &checker
     checker.notNegative(efficiency.halfM, at + ".half_m");
     checker.notNegative(efficiency.halfN, at + ".half_n");
     checker.notNegative(efficiency.halfK, at + ".half_k");
+    checker.notNegative(efficiency.fadeN, at + ".fade_n");
   }
   checker.require(device.memoryBytes > 0, path + ".memory_bytes", "must be positive");
   checker.positive(device.memoryBandwidthBytesPerSecond, path + ".memory_bandwidth_bytes_per_second");
@@ -127,6 +132,7 @@ void checkDevice(const Device &device, const std::string &path, Checker &checker
                         device.cacheBandwidthBytesPerSecond >= device.memoryBandwidthBytesPerSecond,
                     path + ".cache_bandwidth_bytes_per_second", "must not be below the memory bandwidth");
   checker.notNegative(device.launchSeconds, path + ".launch_seconds");
+  checker.notNegative(device.libraryCallSeconds, path + ".library_call_seconds");
   checker.require(device.threads >= 1, path + ".threads", "must be at least 1");
   checker.require(device.coreShare > 0 && device.coreShare <= 1, path + ".core_share",
                   "must be above 0 and at most 1");

@@ -18,21 +18,26 @@ namespace ampc::cost {
 
 /// What a kernel mostly does; each kind reaches another part of a device's peak.
 enum class WorkKind : uint8_t {
-  Contraction = 0,
+  Contraction = 0, // products and convolutions of a library
   Convolution = 1,
   Elementwise = 2,
   Reduction = 3,
-  Movement = 4
+  Movement = 4,
+  GeneratedContraction = 5, // products and convolutions of generated code
+  GeneratedConvolution = 6
 };
-inline constexpr size_t numWorkKinds = 5;
-std::string_view name(WorkKind kind); // "contraction", "convolution", "elementwise", "reduction", "movement"
+inline constexpr size_t numWorkKinds = 7;
+/// "contraction", "convolution", "elementwise", "reduction", "movement", "generated_contraction",
+/// "generated_convolution"
+std::string_view name(WorkKind kind);
 
-/// Part of the peak rate that a kernel reaches: fraction * m/(m+halfM) * n/(n+halfN) * k/(k+halfK),
-/// dimensions that are not known left out. Of Movement only `fraction` is used, as the reached part of the
-/// bandwidth.
+/// Part of the peak rate that a kernel reaches: fraction * m/(m+halfM) * n/(n+halfN) * k/(k+halfK) *
+/// fadeN/(fadeN+n), dimensions that are not known left out. Of Movement only `fraction` is used, as the reached part
+/// of the bandwidth.
 struct Efficiency {
   double fraction = 1;
   double halfM = 0, halfN = 0, halfK = 0;
+  double fadeN = 0; // long rows of the second operand, read column by column; 0: they do not matter
   bool operator==(const Efficiency &) const = default;
 };
 
@@ -48,6 +53,7 @@ struct Device {
   uint64_t cacheBytes = 0;                  // 0: no cache level is priced
   double cacheBandwidthBytesPerSecond = 0;  // of kernels whose operands fit into cacheBytes
   double launchSeconds = 0;                 // the least that any kernel costs
+  double libraryCallSeconds = 0;            // what a call of a library costs besides its work
   uint32_t threads = 1;                     // cpu: cores it uses
   double coreShare = 1;                     // (0, 1]: 0.5 when two devices share every core
   uint32_t queues = 1;                      // 2: communication runs beside computation; cpu: 1, they share the cores

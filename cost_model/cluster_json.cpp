@@ -143,17 +143,25 @@ void readEfficiency(ObjectReader &device, Device &target, const std::string &pat
   if (!efficiency)
     return;
   ObjectReader kinds(*efficiency, path + ".efficiency", problem);
+  // A description that does not tell generated code from a library's leaves products to the library. Kinds are read in
+  // their order: those of libraries come first.
+  const std::map<WorkKind, WorkKind> defaults = {{WorkKind::GeneratedContraction, WorkKind::Contraction},
+                                                 {WorkKind::GeneratedConvolution, WorkKind::Convolution}};
   for (size_t kind = 0; kind < numWorkKinds; ++kind) {
     const std::string kindName(name(WorkKind(kind)));
     const json *member = kinds.find(kindName.c_str(), false);
-    if (!member)
+    if (!member) {
+      if (auto other = defaults.find(WorkKind(kind)); other != defaults.end())
+        target.efficiency[kind] = target.efficiency[size_t(other->second)];
       continue;
+    }
     ObjectReader reader(*member, path + ".efficiency." + kindName, problem);
     Efficiency &entry = target.efficiency[kind];
     reader.number("fraction", entry.fraction);
     reader.number("half_m", entry.halfM, false);
     reader.number("half_n", entry.halfN, false);
     reader.number("half_k", entry.halfK, false);
+    reader.number("fade_n", entry.fadeN, false);
   }
 }
 
@@ -175,6 +183,7 @@ void readDevices(const json &list, Cluster &cluster, std::optional<std::string> 
       reader.number("cache_bandwidth_bytes_per_second", device.cacheBandwidthBytesPerSecond,
                     device.cacheBytes > 0);
       reader.number("launch_seconds", device.launchSeconds);
+      reader.number("library_call_seconds", device.libraryCallSeconds, false);
       reader.integer("threads", device.threads, false);
       reader.number("core_share", device.coreShare, false);
       reader.integer("queues", device.queues, false);
@@ -253,6 +262,8 @@ ordered_json deviceToJson(const Device &device, size_t count) {
       fields["half_n"] = entry.halfN;
       fields["half_k"] = entry.halfK;
     }
+    if (entry.fadeN != 0)
+      fields["fade_n"] = entry.fadeN;
     efficiency[std::string(name(WorkKind(kind)))] = std::move(fields);
   }
   out["efficiency"] = std::move(efficiency);
@@ -263,6 +274,8 @@ ordered_json deviceToJson(const Device &device, size_t count) {
     out["cache_bandwidth_bytes_per_second"] = device.cacheBandwidthBytesPerSecond;
   }
   out["launch_seconds"] = device.launchSeconds;
+  if (device.libraryCallSeconds != 0)
+    out["library_call_seconds"] = device.libraryCallSeconds;
   out["threads"] = device.threads;
   out["core_share"] = device.coreShare;
   if (device.queues != 1)

@@ -41,6 +41,9 @@ Device cudaDevice() {
   // halfM..halfK: products of 1,024^3 reach about half of the peak, of 8,192^3 the fraction seen on one card.
   device.efficiency[size_t(WorkKind::Contraction)] = {0.858, 128, 128, 256};
   device.efficiency[size_t(WorkKind::Convolution)] = {0.70, 128, 64, 256};
+  // Nothing is known yet about generated products on these devices: they are left to libraries.
+  device.efficiency[size_t(WorkKind::GeneratedContraction)] = device.efficiency[size_t(WorkKind::Contraction)];
+  device.efficiency[size_t(WorkKind::GeneratedConvolution)] = device.efficiency[size_t(WorkKind::Convolution)];
   device.efficiency[size_t(WorkKind::Elementwise)] = {0.30, 0, 0, 0};
   device.efficiency[size_t(WorkKind::Reduction)] = {0.30, 0, 0, 0};
   device.launchSeconds = 4.5e-6;

@@ -8,6 +8,11 @@ namespace ampc::cost {
 // What libraries reach with channels in front, compared with channels last (docs/performance.md).
 static constexpr double channelsInFrontFraction = 0.6;
 
+/// What is left of a rate when rows of the second operand are that long.
+static double rowPart(const Efficiency &efficiency, double n) {
+  return efficiency.fadeN > 0 && n > 0 ? efficiency.fadeN / (efficiency.fadeN + n) : 1;
+}
+
 double efficiencyOf(const Work &work, const Device &device) {
   const Efficiency &efficiency = device.efficiencyOf(work.kind);
   auto reached = [](double extent, double half) { return extent > 0 ? extent / (extent + half) : 1.0; };
@@ -15,7 +20,7 @@ double efficiencyOf(const Work &work, const Device &device) {
   if (work.kind == WorkKind::Convolution && work.channelsInFront)
     part *= channelsInFrontFraction;
   part *= reached(work.m, efficiency.halfM) * reached(work.n, efficiency.halfN) *
-          reached(work.k, efficiency.halfK);
+          reached(work.k, efficiency.halfK) * rowPart(efficiency, work.n);
   return std::max(part, 1e-6);
 }
 
@@ -35,8 +40,13 @@ double computeSeconds(const Work &work, const Device &device) {
   const double bytes = std::max(work.bytesRead, 0.0) + std::max(work.bytesWritten, 0.0);
   if (work.flops <= 0 && bytes <= 0)
     return 0;
-  const double arithmetic = std::max(work.flops, 0.0) / (device.peak(work.type) * efficiencyOf(work, device));
-  return std::max({arithmetic, memorySeconds(bytes, device), device.launchSeconds});
+  // At the border of an image every load is guarded: such results cost about twice as much.
+  const double arithmetic = std::max(work.flops, 0.0) * (1 + std::clamp(work.borderShare, 0.0, 1.0)) /
+                            (device.peak(work.type) * efficiencyOf(work, device));
+  double memory = memorySeconds(bytes, device);
+  if (work.readsPlainRows)
+    memory /= rowPart(device.efficiencyOf(WorkKind::GeneratedContraction), work.n);
+  return std::max({arithmetic, memory, device.launchSeconds}) + (work.isLibraryCall ? device.libraryCallSeconds : 0);
 }
 
 } // namespace ampc::cost

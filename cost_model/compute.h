@@ -15,11 +15,15 @@ struct Work {
   WorkKind kind = WorkKind::Elementwise;
   double m = 0, n = 0, k = 0;
   bool channelsInFront = false; // of a convolution: activations are [n, c, spatial...] in memory
+  double borderShare = 0;       // of a generated convolution: results whose window leaves the image
+  bool isLibraryCall = false;
+  bool readsPlainRows = false; // of a product: the second operand is no packed one, its rows are n elements apart
   bool operator==(const Work &) const = default;
 };
 
-/// max(FLOPs / (peak x efficiency(shape)), bytes / bandwidth, launch floor); 0 for work without FLOPs and
-/// bytes (an empty shard is not launched). Never decreases when FLOPs or bytes grow at a given shape.
+/// max(FLOPs / (peak x efficiency(shape)), bytes / bandwidth, launch floor), and what calling a library costs; 0 for
+/// work without FLOPs and bytes (an empty shard is not launched). Never decreases when FLOPs or bytes grow at a given
+/// shape.
 double computeSeconds(const Work &work, const Device &device);
 
 /// Part of the peak that `work` reaches, in (0, 1].

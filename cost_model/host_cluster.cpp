@@ -47,10 +47,14 @@ Device cpuDevice(uint32_t threads, std::string_view instructionSet, double copyB
   device.efficiency[size_t(WorkKind::Convolution)] = {0.85, 1, 4, 12};
   device.efficiency[size_t(WorkKind::Elementwise)] = {0.25, 0, 0, 0};
   device.efficiency[size_t(WorkKind::Reduction)] = {0.25, 0, 0, 0};
+  // Figures of test/bench/kernels/executor_rates: no start-up inside, lanes along n, no packed operand.
+  device.efficiency[size_t(WorkKind::GeneratedContraction)] = {0.95, 1, 16, 0, 2048};
+  device.efficiency[size_t(WorkKind::GeneratedConvolution)] = {0.8, 1, 16, 0, 0};
   device.memoryBandwidthBytesPerSecond = copyBytesPerSecond;
   device.cacheBytes = cpuCacheBytes;
   device.cacheBandwidthBytesPerSecond = cpuCacheBytesPerSecond;
   device.launchSeconds = cpuLaunchSeconds;
+  device.libraryCallSeconds = cpuLibraryCallSeconds;
   return withThreads(std::move(device), threads);
 }
 

@@ -2,6 +2,7 @@
 #include "cost_model/work.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ampc::cost {
 namespace {
@@ -22,7 +23,30 @@ DataType arithmeticType(DataType type) {
   return isFloat(type) ? DataType::F32 : DataType::I32;
 }
 
+// What describeProduct writes and workOf reads.
+constexpr const char *workName = "work", *extentsName = "extents", *borderName = "border";
+
+const std::string *textOf(const plan::Kernel &kernel, std::string_view name) {
+  for (const auto &[key, text] : kernel.strings)
+    if (key == name)
+      return &text;
+  return nullptr;
+}
+
+const std::vector<int64_t> *integersOf(const plan::Kernel &kernel, std::string_view name) {
+  for (const auto &[key, list] : kernel.integers)
+    if (key == name)
+      return &list;
+  return nullptr;
+}
+
 void setProductShape(Work &work, const plan::Kernel &kernel) {
+  if (const std::vector<int64_t> *extents = integersOf(kernel, extentsName); extents && extents->size() == 3) {
+    work.m = double((*extents)[0]);
+    work.n = double((*extents)[1]);
+    work.k = double((*extents)[2]);
+    return;
+  }
   if (kernel.results.empty() || kernel.operands.size() < 2)
     return;
   const std::vector<int64_t> &result = kernel.results[0].shape, &second = kernel.operands[1].shape;
@@ -31,7 +55,7 @@ void setProductShape(Work &work, const plan::Kernel &kernel) {
     return;
   work.k = work.flops / (2 * elements);
   double batch = 1;
-  if (work.kind == WorkKind::Convolution) {
+  if (work.kind == WorkKind::Convolution || work.kind == WorkKind::GeneratedConvolution) {
     // Weights lead with the output channels whatever the layout of the activations.
     work.n = second.empty() ? 0 : double(second[0]);
   } else {
@@ -64,6 +88,10 @@ WorkKind workKindOf(const plan::Kernel &kernel, double flops) {
       if (contains(kernel.symbol, product))
         return WorkKind::Contraction;
   }
+  if (const std::string *work = textOf(kernel, workName); work && kernel.kind == plan::KernelKind::Generated)
+    for (WorkKind kind : {WorkKind::GeneratedContraction, WorkKind::GeneratedConvolution})
+      if (*work == name(kind))
+        return kind;
   double largest = 1, result = 0;
   for (const plan::KernelOperand &operand : kernel.operands)
     largest = std::max(largest, elementsIn(operand.shape));
@@ -79,8 +107,61 @@ WorkKind generatedKind(double flops, size_t operands, double largest, double res
   // near.
   constexpr double productReuse = 64;
   if (operands >= 2 && flops >= productReuse * largest)
-    return WorkKind::Contraction;
+    return WorkKind::GeneratedContraction;
   return 2 * result < largest ? WorkKind::Reduction : WorkKind::Elementwise;
+}
+
+namespace {
+
+/// Part of the results of a convolution whose window reaches beyond the image. Strides are those that the shapes imply.
+double borderShare(const std::vector<int64_t> &image, const std::vector<int64_t> &weights,
+                   const std::vector<int64_t> &result) {
+  double inside = 1;
+  for (size_t d = 2; d < std::min({image.size(), weights.size(), result.size()}); ++d) {
+    if (result[d] <= 0)
+      return 0;
+    const double stride = std::max(1.0, std::round(double(image[d]) / double(result[d])));
+    const double padded = double(result[d] - 1) * stride + double(weights[d] - image[d]);
+    const double atBorder = std::ceil(std::max(padded, 0.0) / stride);
+    inside *= std::max(0.0, double(result[d]) - atBorder) / double(result[d]);
+  }
+  return 1 - inside;
+}
+
+} // namespace
+
+void describeProduct(plan::Kernel &kernel, bool isConvolution, bool isChannelsLast, const std::vector<int64_t> &first,
+                     const std::vector<int64_t> &second, const std::vector<int64_t> &result) {
+  const WorkKind kind = isConvolution ? WorkKind::GeneratedConvolution : WorkKind::GeneratedContraction;
+  kernel.strings.push_back({workName, std::string(name(kind))});
+  if (first.empty() || second.size() < 2 || result.empty() || elementsIn(result) <= 0)
+    return;
+  int64_t m = 1, n = 1, k = 1;
+  if (isConvolution && result.size() > 2) {
+    const int64_t groups = std::max<int64_t>(second[1] > 0 ? first[1] / second[1] : 1, 1);
+    bool isPointwise = true; // one tap: the spatial dimensions are one
+    for (size_t d = 2; d < second.size(); ++d)
+      isPointwise &= second[d] == 1 && first[d] == result[d];
+    if (isChannelsLast)
+      n = second[1] == 1 ? second[0] : std::max<int64_t>(second[0] / groups, 1);
+    else
+      for (size_t d = isPointwise ? 2 : result.size() - 1; d < result.size(); ++d)
+        n *= result[d];
+    k = int64_t(elementsIn(second)) / std::max<int64_t>(second[0], 1);
+    if (double border = borderShare(first, second, result); border > 0)
+      kernel.reals.push_back({borderName, {border}});
+    m = std::max<int64_t>(int64_t(elementsIn(result)) / n, 1);
+  } else {
+    n = second.back();
+    k = second[second.size() - 2];
+    for (size_t d = 0; d + 1 < result.size(); ++d)
+      m *= result[d];
+    if (second.size() > 2) // a matrix for every matrix
+      m = std::max<int64_t>(result.size() > 1 ? result[result.size() - 2] : 1, 1);
+    if (n == 1)            // the lanes run along the sum
+      std::swap(n, k);
+  }
+  kernel.integers.push_back({extentsName, {m, n, k}});
 }
 
 Work workOf(const plan::Step &step, const plan::Kernel &kernel) {
@@ -95,14 +176,21 @@ Work workOf(const plan::Step &step, const plan::Kernel &kernel) {
     work.bytesWritten = std::min(work.bytesWritten, step.bytes);
     work.bytesRead = step.bytes - work.bytesWritten;
   }
-  const bool product = work.kind == WorkKind::Contraction || work.kind == WorkKind::Convolution;
+  const bool isConvolution = work.kind == WorkKind::Convolution || work.kind == WorkKind::GeneratedConvolution;
+  const bool product = isConvolution || work.kind == WorkKind::Contraction || work.kind == WorkKind::GeneratedContraction;
   const std::vector<plan::KernelOperand> &typed = kernel.operands.empty() ? kernel.results : kernel.operands;
   if (!typed.empty())
     work.type = product ? typed[0].type : arithmeticType(typed[0].type);
   if (product)
     setProductShape(work, kernel);
-  for (const auto &[name, text] : kernel.strings)
-    work.channelsInFront |= name == "layout" && text == "nchw";
+  const std::string *layout = textOf(kernel, "layout");
+  work.channelsInFront = layout && *layout == "nchw";
+  for (const auto &[name, values] : kernel.reals)
+    if (name == borderName && values.size() == 1 && work.kind == WorkKind::GeneratedConvolution)
+      work.borderShare = values[0];
+  work.isLibraryCall = kernel.kind == plan::KernelKind::Library;
+  const std::vector<int64_t> *packed = integersOf(kernel, "packed");
+  work.readsPlainRows = product && !isConvolution && (!packed || packed->empty() || (*packed)[0] == 0);
   return work;
 }
 

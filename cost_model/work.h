@@ -8,12 +8,17 @@
 namespace ampc::cost {
 
 /// Kind of work by kernel: "onednn.matmul" and other products are contractions, "onednn.convolution" a
-/// convolution; generated kernels count as contraction, reduction, elementwise or movement by their
-/// operations per result element.
+/// convolution; generated kernels are what describeProduct says, else product, reduction, elementwise or movement by
+/// their operations per result element.
 WorkKind workKindOf(const plan::Kernel &kernel, double flops);
 
 /// Kind of a generated kernel with so many operands, whose largest buffer and largest result have so many elements.
 WorkKind generatedKind(double flops, size_t operands, double largestElements, double resultElements);
+
+/// Writes into a generated `kernel` that it is a product [..., m, k] x [..., k, n] or a convolution of these (logical)
+/// shapes, and what its time depends on: m, n (the extent along the vector lanes), k, the share of windows at the border.
+void describeProduct(plan::Kernel &kernel, bool isConvolution, bool isChannelsLast, const std::vector<int64_t> &first,
+                     const std::vector<int64_t> &second, const std::vector<int64_t> &result);
 
 /// Work of a Launch step.
 Work workOf(const plan::Step &step, const plan::Kernel &kernel);

@@ -14,22 +14,31 @@ struct LocalWork {
 };
 } // namespace
 
-/// Seconds of the whole kernel that a product makes, priced as the simulation prices its step.
+/// Seconds of the whole kernel that a product makes, priced as the simulation prices its step: by the library or by
+/// generated code, whichever is faster for this part (chooseKernels will say the same).
 static double productSeconds(const GraphOp &op, LocalWork &local, const cost::Device &device) {
-  plan::Kernel kernel;
-  if (!op.kernel.librarySymbol.empty())
-    kernel.kind = plan::KernelKind::Library;
-  kernel.symbol = op.kernel.librarySymbol;
-  kernel.operands = std::move(local.operands);
-  kernel.results = std::move(local.results);
+  plan::Kernel generated;
+  generated.operands = std::move(local.operands);
+  generated.results = std::move(local.results);
+  plan::Kernel library = generated;
   plan::Step step;
   step.flops = local.points * op.rule.flopsPerPoint;
   double written = 0;
-  for (const plan::KernelOperand &result : kernel.results)
+  for (const plan::KernelOperand &result : generated.results)
     written += double(sizeBytes(result.type, numElements(result.shape)));
   step.bytes = local.bytes;
   step.writes.push_back({plan::Space::Activation, 0, 0, uint64_t(written)});
-  return cost::computeSeconds(cost::workOf(step, kernel), device);
+  cost::describeProduct(generated, op.kernel.isConvolution, op.kernel.isChannelsLast, generated.operands[0].shape,
+                        generated.operands[1].shape, generated.results[0].shape);
+  double seconds = cost::computeSeconds(cost::workOf(step, generated), device);
+  if (op.kernel.librarySymbol.empty())
+    return seconds;
+  library.kind = plan::KernelKind::Library;
+  library.symbol = op.kernel.librarySymbol;
+  if (op.sources[1].op < 0 && op.sources[1].isWeight)
+    library.integers.push_back({"packed", {1}});
+  double byLibrary = cost::computeSeconds(cost::workOf(step, library), device);
+  return std::min(seconds, byLibrary);
 }
 
 /// How much longer the kernel of a product takes than the product alone, on one device.

@@ -145,14 +145,19 @@ void LayoutChooser::addModes(Operation *op, bool readsLast, bool writesLast, std
   Mode mode;
   mode.orders = ordersFor(op, readsLast, writesLast);
   bool isConvolution = frontClass(op) == OpClass::Convolution;
+  std::optional<double> productSeconds;
   if (isConvolution) {
     mode.orders[1] = {}; // packed at load whatever its order
     if (readsLast == writesLast) {
       setOrders(op, mode.orders);
-      bool isLibrary = libraryCallOf(op, device.threads).has_value();
+      std::optional<LibraryCall> call = libraryCallOf(op, device.threads);
+      bool isLibrary = call && !isGeneratedFaster(op, *call, device);
+      if (isLibrary)
+        mode.seconds = libraryConvolutionSeconds(op, *call, readsLast, device);
+      else if (call)
+        productSeconds = generatedProductSeconds(op, device);
       op->removeAttr("orders");
       if (isLibrary) {
-        mode.seconds = libraryConvolutionSeconds(op, readsLast, device);
         modes.push_back(mode);
         return;
       }
@@ -166,7 +171,7 @@ void LayoutChooser::addModes(Operation *op, bool readsLast, bool writesLast, std
       mode.orders[1] = order;
     }
   }
-  mode.seconds = generatedSeconds(op, mode.orders, device);
+  mode.seconds = productSeconds ? *productSeconds : generatedSeconds(op, mode.orders, device);
   modes.push_back(mode);
 }
 

@@ -191,7 +191,7 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
   // For speed: convolutions want channels last, and every change of layout is a pass over memory.
   if (llvm::Error error = chooseLayouts(*module, options.cluster.devices[0]))
     return error;
-  if (llvm::Error error = chooseKernels(*module, uint32_t(options.threadsPerDevice)))
+  if (llvm::Error error = chooseKernels(*module, options.cluster.devices[0], uint32_t(options.threadsPerDevice)))
     return error;
   if (llvm::Error error = reached(*module, "kernelized", dump))
     return error;

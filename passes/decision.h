@@ -25,7 +25,8 @@ struct OpKernel {
   int number = -1;          // equal numbers share a kernel; -1: no kernel is launched (a view, an output)
   double share = 0;         // of the kernel's time; all operators of a kernel together have 1
   cost::Work work;          // of the whole kernel
-  std::string librarySymbol; // empty: generated or builtin
+  std::string librarySymbol; // the library's kernel that could execute it; empty: none
+  bool isConvolution = false, isChannelsLast = false; // of a product
   bool operator==(const OpKernel &) const = default;
 };
 

@@ -2,6 +2,7 @@
 #include "passes/kernel_groups.h"
 
 #include "cost_model/work.h"
+#include "passes/orders.h"
 
 #include <unordered_map>
 
@@ -15,10 +16,17 @@ KernelNodes kernelNodesOf(ModuleOp kernelized) {
     auto atLoad = op->getAttrOfType<BoolAttr>("at_load");
     if (op->getName().getStringRef() != "ampc.kernel" || (atLoad && atLoad.getValue()))
       return;
-    std::vector<std::string> nodes;
+    KernelMembers members;
+    members.name = nameOf(op).str();
     for (Attribute node : op->getAttrOfType<ArrayAttr>("nodes"))
-      nodes.push_back(cast<StringAttr>(node).getValue().str());
-    kernels.push_back({nameOf(op).str(), std::move(nodes)});
+      members.nodes.push_back(cast<StringAttr>(node).getValue().str());
+    if (auto library = op->getAttrOfType<StringAttr>("library"))
+      members.librarySymbol = library.getValue().str();
+    Operation &first = op->getRegion(0).front().front();
+    members.isConvolution = OpTable::get().find(&first)->opClass == OpClass::Convolution;
+    members.isChannelsLast =
+        members.isConvolution && resultOrder(op, 0) == channelsLast(typeOf(first.getResult(0)).shape.size());
+    kernels.push_back(std::move(members));
   });
   return kernels;
 }
@@ -43,14 +51,14 @@ void recordKernels(const KernelNodes &kernels, const plan::Plan &plan, Graph &gr
   for (size_t k = 0; k < graph.ops.size(); ++k)
     numbers.emplace(graph.ops[k].name, int(k));
   for (size_t number = 0; number < kernels.size(); ++number) {
-    auto step = steps.find(kernels[number].first);
+    auto step = steps.find(kernels[number].name);
     if (step == steps.end())
       continue;
     const plan::Kernel &kernel = plan.kernels[step->second->kernel];
     std::vector<GraphOp *> members;
     bool hasProduct = false;
     double bytes = 0;
-    for (const std::string &node : kernels[number].second)
+    for (const std::string &node : kernels[number].nodes)
       if (auto it = numbers.find(node); it != numbers.end()) {
         members.push_back(&graph.ops[size_t(it->second)]);
         hasProduct |= members.back()->isProduct;
@@ -61,8 +69,9 @@ void recordKernels(const KernelNodes &kernels, const plan::Plan &plan, Graph &gr
       op->kernel.work = cost::workOf(*step->second, kernel);
       // What follows a product in its kernel costs next to nothing there.
       op->kernel.share = hasProduct ? (op->isProduct ? 1.0 : 0.0) : bytes > 0 ? bytesOf(*op) / bytes : 1.0;
-      if (kernel.kind == plan::KernelKind::Library)
-        op->kernel.librarySymbol = kernel.symbol;
+      op->kernel.librarySymbol = kernels[number].librarySymbol;
+      op->kernel.isConvolution = kernels[number].isConvolution;
+      op->kernel.isChannelsLast = kernels[number].isChannelsLast;
     }
   }
 }

@@ -8,8 +8,14 @@
 
 namespace ampc {
 
-/// Operator names of every kernel of a kernelized module that runs at each step, by the kernel's name.
-using KernelNodes = std::vector<std::pair<std::string, std::vector<std::string>>>;
+/// Every kernel of a kernelized module that runs at each step.
+struct KernelMembers {
+  std::string name;
+  std::vector<std::string> nodes; // operators
+  std::string librarySymbol;      // of the library that could execute it, whoever does
+  bool isConvolution = false, isChannelsLast = false;
+};
+using KernelNodes = std::vector<KernelMembers>;
 KernelNodes kernelNodesOf(mlir::ModuleOp kernelized);
 
 /// Fills GraphOp::kernel from the plan of one device.

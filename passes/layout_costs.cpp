@@ -132,7 +132,7 @@ static double uniformSeconds(Operation *kernel, const cost::Device &device) {
   }
   work.kind = cost::generatedKind(work.flops, kernel->getNumOperands(), std::max(largest, result), result);
   work.bytesRead = trafficBytes(kernel);
-  if (work.kind == cost::WorkKind::Contraction) {
+  if (work.kind == cost::WorkKind::GeneratedContraction) {
     work.k = work.flops / (2 * std::max(result, 1.0));
     work.n = double(typeOf(kernel->getResult(0)).shape.back());
     work.m = result / std::max(work.n, 1.0);
@@ -170,22 +170,12 @@ double generatedSeconds(Operation *kernel, const std::vector<Order> &orders, con
                    device.launchSeconds});
 }
 
-double libraryConvolutionSeconds(Operation *kernel, bool isChannelsLast, const cost::Device &device) {
-  Operation &first = kernel->getRegion(0).front().front();
-  OpInstance instance = instanceOf(&first);
-  IterationRule rule = ruleOf(instance);
-  cost::Work work;
-  work.kind = cost::WorkKind::Convolution;
-  work.type = instance.operands[0].type;
-  work.flops = double(rule.numPoints()) * rule.flopsPerPoint;
-  work.bytesRead = trafficBytes(kernel);
-  work.n = double(instance.in(1)[0]);
-  work.m = double(instance.results[0].numElements()) / work.n;
-  work.k = double(instance.operands[1].numElements()) / work.n;
-  work.channelsInFront = !isChannelsLast;
-  double seconds = cost::computeSeconds(work, device);
+double libraryConvolutionSeconds(Operation *kernel, const LibraryCall &call, bool isChannelsLast,
+                                 const cost::Device &device) {
+  double seconds = libraryProductSeconds(kernel, call, device);
   // With channels in front post-ops are a slow pass of their own over the result.
-  bool hasPostOps = &kernel->getRegion(0).front().back() != first.getNextNode();
+  Block &body = kernel->getRegion(0).front();
+  bool hasPostOps = &body.back() != body.front().getNextNode();
   return !isChannelsLast && hasPostOps ? seconds + 3 * cost::memorySeconds(2 * bytesOf(kernel->getResult(0)), device)
                                        : seconds;
 }

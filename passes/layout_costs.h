@@ -1,7 +1,7 @@
 // What kernels and conversions cost in one physical layout or another, for the choice of layouts.
 #pragma once
 
-#include "cost_model/cluster.h"
+#include "passes/executor_prices.h"
 #include "passes/orders.h"
 
 namespace ampc {
@@ -11,7 +11,8 @@ namespace ampc {
 double generatedSeconds(mlir::Operation *kernel, const std::vector<Order> &orders, const cost::Device &device);
 
 /// Time of a library convolution, channels last or in front.
-double libraryConvolutionSeconds(mlir::Operation *kernel, bool isChannelsLast, const cost::Device &device);
+double libraryConvolutionSeconds(mlir::Operation *kernel, const LibraryCall &call, bool isChannelsLast,
+                                 const cost::Device &device);
 
 /// Time of a copy of `value` from one order to another.
 double conversionSeconds(mlir::Value value, const cost::Device &device);

@@ -10,7 +10,8 @@ static bool isSameKind(const GraphOp &a, const GraphOp &b) {
   if (!(a.rule == b.rule) || a.operands != b.operands || a.results != b.results || a.isOutput != b.isOutput ||
       a.isView != b.isView || a.isProduct != b.isProduct || (a.kernel.number < 0) != (b.kernel.number < 0) ||
       a.kernel.share != b.kernel.share || !(a.kernel.work == b.kernel.work) ||
-      a.kernel.librarySymbol != b.kernel.librarySymbol)
+      a.kernel.librarySymbol != b.kernel.librarySymbol || a.kernel.isConvolution != b.kernel.isConvolution ||
+      a.kernel.isChannelsLast != b.kernel.isChannelsLast)
     return false;
   for (size_t k = 0; k < a.sources.size(); ++k)
     if ((a.sources[k].op < 0) != (b.sources[k].op < 0) || a.sources[k].isWeight != b.sources[k].isWeight)

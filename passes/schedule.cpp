@@ -3,6 +3,7 @@
 
 #include "ir/diagnostic.h"
 #include "passes/communication.h"
+#include "passes/executor_prices.h"
 #include "passes/kernel_text.h"
 #include "passes/library_kernel.h"
 #include "passes/orders.h"
@@ -249,22 +250,13 @@ void ClassScheduler::storage(Operation *op) {
           [&](uint32_t rank) { return intersectTiles(whole, tileOf(sharding, rank)); });
 }
 
-static plan::KernelOperand operandOf(Value value) {
-  TensorType type = typeOf(value);
-  return {type.type, type.shape};
-}
-
 uint32_t ClassScheduler::kernelIndex(Operation *op) {
   StringRef executor = cast<StringAttr>(op->getAttr("executor")).getValue();
   std::string text = kernelText(op);
   auto [it, isNew] = kernels.try_emplace((executor + "\n" + text).str(), uint32_t(out.plan.kernels.size()));
   if (!isNew)
     return it->second;
-  plan::Kernel kernel;
-  for (Value operand : op->getOperands())
-    kernel.operands.push_back(operandOf(operand));
-  for (Value result : op->getResults())
-    kernel.results.push_back(operandOf(result));
+  plan::Kernel kernel = generatedKernelOf(op);
   if (executor == "generated") {
     kernel.symbol = "k" + std::to_string(out.requests.size());
     out.requests.push_back({kernel.symbol, std::move(text)});

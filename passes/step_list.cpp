@@ -32,6 +32,8 @@ std::string textOf(const std::vector<plan::Buffer> &buffers) {
 
 std::string textOf(const plan::Kernel &kernel) {
   std::string text = kernel.symbol;
+  if (kernel.kind == plan::KernelKind::Generated) // what is said about it serves prices only
+    return text;
   for (const auto &[name, value] : kernel.strings)
     text += ", " + name + " " + value;
   return text;

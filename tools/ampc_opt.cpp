@@ -30,13 +30,23 @@ llvm::Error chooseLayoutsOnPreset(mlir::ModuleOp module) {
   return chooseLayouts(module, cost::presetCluster("cpux1", error)->devices[0]);
 }
 
-llvm::Error chooseKernelsOfOneThread(mlir::ModuleOp module) { return chooseKernels(module, 1); }
+/// A device of which nothing is known about generated products: the library has what it can do.
+llvm::Error chooseKernelsOfOneThread(mlir::ModuleOp module) {
+  cost::ClusterError error;
+  return chooseKernels(module, cost::presetCluster("h100x1", error)->devices[0], 1);
+}
+
+llvm::Error chooseKernelsOnPreset(mlir::ModuleOp module) {
+  cost::ClusterError error;
+  return chooseKernels(module, cost::presetCluster("cpux1", error)->devices[0], 1);
+}
 
 const std::map<std::string, Pass> &passes() {
   static const std::map<std::string, Pass> table = {
       {"--ampc-normalize", normalize},      {"--ampc-insert-reshards", insertReshards},
       {"--ampc-split-stages", splitStages}, {"--ampc-partition", partition},
       {"--ampc-fuse", fuse},                {"--ampc-choose-kernels", chooseKernelsOfOneThread},
+      {"--ampc-choose-kernels-by-price", chooseKernelsOnPreset},
       {"--ampc-choose-layouts", chooseLayoutsOnPreset}};
   return table;
 }

@@ -165,7 +165,7 @@ TEST(Work, seesNoBatchOfMatricesInTheWeightsOfAConvolution) {
   step.flops = 2.0 * 32 * 128 * 128 * 32 * 9;
   const Work convolution = workOf(
       step, kernel(plan::KernelKind::Generated, "k", {{1, 32, 128, 128}, {32, 32, 3, 3}}, {1, 32, 128, 128}));
-  EXPECT_EQ(convolution.kind, WorkKind::Contraction);
+  EXPECT_EQ(convolution.kind, WorkKind::GeneratedContraction);
   EXPECT_EQ(convolution.m * convolution.n, 32.0 * 128 * 128);
   EXPECT_EQ(convolution.k, 32.0 * 9);
   step.flops = 2.0 * 8 * 64 * 32 * 128;
@@ -181,11 +181,108 @@ TEST(Work, knowsKindsOfKernels) {
       WorkKind::Convolution);
   EXPECT_EQ(
       workKindOf(kernel(KernelKind::Generated, "k1", {{64, 64}, {64, 64}}, {64, 64}), 2.0 * 64 * 64 * 64),
-      WorkKind::Contraction);
+      WorkKind::GeneratedContraction);
   EXPECT_EQ(workKindOf(kernel(KernelKind::Generated, "k2", {{64, 64}, {64, 64}}, {64, 64}), 64 * 64),
             WorkKind::Elementwise);
   EXPECT_EQ(workKindOf(kernel(KernelKind::Generated, "k3", {{64, 64}}, {64}), 64 * 64), WorkKind::Reduction);
   EXPECT_EQ(workKindOf(kernel(KernelKind::Generated, "k4", {{64, 64}}, {64, 64}), 0), WorkKind::Movement);
+}
+
+// Everything about both executors of a product [m, k] x [k, n] on `device`.
+struct BothSeconds {
+  double generated, library;
+};
+BothSeconds productSeconds(int64_t m, int64_t n, int64_t k, bool isPacked, const Device &device) {
+  plan::Kernel generated = kernel(plan::KernelKind::Generated, "k", {{m, k}, {k, n}}, {m, n});
+  plan::Kernel library = kernel(plan::KernelKind::Library, "onednn.matmul", {{m, k}, {k, n}}, {m, n});
+  describeProduct(generated, false, false, {m, k}, {k, n}, {m, n});
+  library.integers.push_back({"packed", {isPacked}});
+  plan::Step step;
+  step.flops = 2.0 * double(m) * double(n) * double(k);
+  step.bytes = 4.0 * double(m * k + k * n + m * n);
+  step.writes.push_back({plan::Space::Activation, 0, 0, uint64_t(4 * m * n)});
+  return {computeSeconds(workOf(step, generated), device), computeSeconds(workOf(step, library), device)};
+}
+
+// Measured by executor_rates on a Zen 5 core (generated us, library us): m, n, k.
+TEST(Work, pricesOfBothExecutorsOrderThemAsMeasured) {
+  const Device device = deviceOf("cpux1");
+  struct Case {
+    int64_t m, n, k;
+    bool isGeneratedFaster;
+  };
+  const Case cases[] = {{1, 64, 64, true},      // 0.06, 0.66
+                        {1, 1, 256, true},      // 0.01, 0.86
+                        {64, 1, 256, true},     // 0.37, 2.74
+                        {4, 16, 64, true},      // 0.06, 0.44
+                        {8, 64, 64, true},      // 0.27, 0.67
+                        {16, 256, 16, true},    // 0.62, 1.07
+                        {1, 1024, 256, false},  // 14.08, 7.75
+                        {1, 1024, 1024, false}, // 89.12, 44.27
+                        {64, 1024, 256, false}, // 199.89, 139.40
+                        {64, 4, 256, false},    // 4.31, 2.72
+                        {128, 768, 768, false}};
+  for (const Case &c : cases) {
+    const BothSeconds seconds = productSeconds(c.m, c.n, c.k, true, device);
+    EXPECT_EQ(seconds.generated < seconds.library, c.isGeneratedFaster)
+        << c.m << " " << c.n << " " << c.k << ": " << seconds.generated << " " << seconds.library;
+  }
+  // Where the library has no packed operand either, its advantage with long rows is gone (14.08, 23.86).
+  const BothSeconds plain = productSeconds(1, 1024, 256, false, device);
+  EXPECT_LT(plain.generated, plain.library);
+}
+
+// Depthwise convolutions with channels last, as measured (generated us, library us).
+TEST(Work, windowsAtTheBorderOfAnImageCostMore) {
+  const Device device = deviceOf("cpux1");
+  struct Case {
+    int64_t channels, size, taps;
+    bool isGeneratedFaster;
+  };
+  const Case cases[] = {{64, 28, 3, true},   // 4.7, 8.1
+                        {16, 28, 3, true},   // 0.9, 3.2
+                        {64, 14, 5, false},  // 5.8, 5.3
+                        {384, 7, 5, false},  // 9.5, 6.4
+                        {384, 56, 5, true}}; // margins are a small part of it
+  for (const Case &c : cases) {
+    const std::vector<int64_t> image = {1, c.channels, c.size, c.size}, weights = {c.channels, 1, c.taps, c.taps};
+    plan::Kernel generated = kernel(plan::KernelKind::Generated, "k", {image, weights}, image);
+    plan::Kernel library = kernel(plan::KernelKind::Library, "onednn.convolution", {image, weights}, image);
+    describeProduct(generated, true, true, image, weights, image);
+    plan::Step step;
+    step.flops = 2.0 * double(c.channels * c.size * c.size * c.taps * c.taps);
+    step.bytes = 8.0 * double(c.channels * c.size * c.size);
+    const double byCode = computeSeconds(workOf(step, generated), device),
+                 byLibrary = computeSeconds(workOf(step, library), device);
+    EXPECT_EQ(byCode < byLibrary, c.isGeneratedFaster) << c.channels << " " << c.size << ": " << byCode << " " << byLibrary;
+  }
+}
+
+TEST(Work, aDeviceWithoutFiguresOfGeneratedCodePrefersTheLibrary) {
+  const Device device = deviceOf("h100x1");
+  for (int64_t extent : {1, 16, 256, 4096}) {
+    const BothSeconds seconds = productSeconds(extent, extent, extent, false, device);
+    EXPECT_GE(seconds.generated, seconds.library) << extent;
+  }
+}
+
+TEST(Work, extentsOfGeneratedProducts) {
+  auto extents = [](bool isConvolution, bool isLast, const std::vector<int64_t> &a, const std::vector<int64_t> &b,
+                    const std::vector<int64_t> &c) {
+    plan::Kernel kernel;
+    describeProduct(kernel, isConvolution, isLast, a, b, c);
+    return kernel.integers.empty() ? std::vector<int64_t>() : kernel.integers[0].second;
+  };
+  using List = std::vector<int64_t>;
+  EXPECT_EQ(extents(false, false, {4, 128, 64}, {64, 32}, {4, 128, 32}), List({512, 32, 64}));
+  EXPECT_EQ(extents(false, false, {4, 128, 64}, {4, 64, 32}, {4, 128, 32}), List({128, 32, 64}));
+  EXPECT_EQ(extents(false, false, {8, 64}, {64, 1}, {8, 1}), List({8, 64, 1})); // lanes along the sum
+  EXPECT_EQ(extents(true, false, {1, 3, 32, 32}, {8, 3, 3, 3}, {1, 8, 32, 32}), List({256, 32, 27}));
+  EXPECT_EQ(extents(true, false, {1, 3, 32, 32}, {8, 3, 1, 1}, {1, 8, 32, 32}), List({8, 1024, 3})); // one dimension
+  EXPECT_EQ(extents(true, true, {1, 3, 32, 32}, {8, 3, 3, 3}, {1, 8, 32, 32}), List({1024, 8, 27}));
+  EXPECT_EQ(extents(true, true, {1, 64, 28, 28}, {64, 1, 3, 3}, {1, 64, 28, 28}), List({784, 64, 9}));  // depthwise
+  EXPECT_EQ(extents(true, true, {1, 64, 28, 28}, {64, 16, 3, 3}, {1, 64, 28, 28}), List({3136, 16, 144})); // 4 groups
+  EXPECT_EQ(extents(false, false, {0, 4}, {4, 4}, {0, 4}), List());
 }
 
 TEST(Work, survivesStrangeKernels) {

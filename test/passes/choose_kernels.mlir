@@ -4,8 +4,8 @@
 
 // CHECK-LABEL: func.func @stage0.class0
 // CHECK:       ampc.kernel {{.*}}executor = "generated", name = "elementwise"
-// CHECK:       ampc.kernel {{.*}}executor = "library:onednn.matmul", name = "product"
-// CHECK:       ampc.kernel {{.*}}executor = "library:onednn.convolution", name = "convolution"
+// CHECK:       ampc.kernel {{.*}}executor = "library:onednn.matmul", {{.*}}name = "product"
+// CHECK:       ampc.kernel {{.*}}executor = "library:onednn.convolution", {{.*}}name = "convolution"
 // CHECK:       ampc.kernel {{.*}}executor = "builtin:topk", name = "largest"
 func.func @stage0.class0() attributes {ranks = array<i64: 0>, stage = 0 : i64} {
   %x = ampc.input {index = 0 : i64, name = "x"} : () -> tensor<8x8xf32>

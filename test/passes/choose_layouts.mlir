@@ -1,14 +1,15 @@
 // Which order in memory values get around convolutions. Everything else stays row-major.
-// RUN: ampc-opt --ampc-choose-layouts --ampc-choose-kernels --ampc-verify=kernelized %s | FileCheck %s
+// RUN: ampc-opt --ampc-choose-layouts --ampc-choose-kernels-by-price --ampc-verify=kernelized %s | FileCheck %s
 
 // Channels last from the first convolution to the last: one copy of the image, depthwise and residual in between, and
 // the last kernel that is not a library's writes the row-major result.
 // CHECK-LABEL: func.func @stage0.class0
 // CHECK:       %[[I:.*]] = ampc.kernel %{{.*}}name = "x/order_0_2_3_1", nodes = ["x"], orders = [array<i64>, array<i64: 0, 2, 3, 1>]} {
 // CHECK:         ampc.transpose
-// CHECK:       %[[A:.*]] = ampc.kernel %[[I]], %{{.*}}executor = "library:onednn.convolution", name = "first", orders = [array<i64: 0, 2, 3, 1>, array<i64>, array<i64: 0, 2, 3, 1>]}
-// CHECK:       %[[B:.*]] = ampc.kernel %[[A]], %{{.*}}executor = "library:onednn.convolution", name = "depthwise", orders = [array<i64: 0, 2, 3, 1>, array<i64>, array<i64: 0, 2, 3, 1>]}
-// CHECK:       %[[C:.*]] = ampc.kernel %[[B]], %{{.*}}, %[[A]] {{.*}}executor = "library:onednn.convolution", name = "residual", orders = [array<i64: 0, 2, 3, 1>, array<i64>, array<i64: 0, 2, 3, 1>, array<i64: 0, 2, 3, 1>]}
+// CHECK:       %[[A:.*]] = ampc.kernel %[[I]], %{{.*}}executor = "library:onednn.convolution", {{.*}}name = "first", orders = [array<i64: 0, 2, 3, 1>, array<i64>, array<i64: 0, 2, 3, 1>]}
+// The depthwise one is generated (cheaper by price), so its weights get their channels last too.
+// CHECK:       %[[B:.*]] = ampc.kernel %[[A]], %{{.*}}executor = "generated", name = "depthwise", orders = [array<i64: 0, 2, 3, 1>, array<i64: 1, 2, 3, 0>, array<i64: 0, 2, 3, 1>]}
+// CHECK:       %[[C:.*]] = ampc.kernel %[[B]], %{{.*}}, %[[A]] {{.*}}executor = "library:onednn.convolution", {{.*}}name = "residual", orders = [array<i64: 0, 2, 3, 1>, array<i64>, array<i64: 0, 2, 3, 1>, array<i64: 0, 2, 3, 1>]}
 // CHECK-NOT:   /order_
 // CHECK:       ampc.kernel %[[C]] {{.*}}executor = "generated", name = "end", orders = [array<i64: 0, 2, 3, 1>, array<i64>]}
 func.func @stage0.class0() attributes {ranks = array<i64: 0>, stage = 0 : i64} {

@@ -1,7 +1,7 @@
 // The same products and convolutions by generated code and by the library on one core: the figures behind the prices of
 // both (docs/performance.md). A bench, not a test: it asserts nothing.
 //
-//     executor_rates [products|batched|convolutions]
+//     executor_rates [products|layers|batched|convolutions]
 #include "codegen/compile_kernels.h"
 #include "runtime/kernels/library_kernels.h"
 
@@ -195,6 +195,11 @@ int main(int count, char **arguments) {
       for (int64_t n : {1, 4, 16, 64, 256, 1024})
         for (int64_t k : {4, 16, 64, 256, 1024})
           product({m, k}, {k, n}, {m, n});
+  if (only.empty() || only == "layers")
+    for (int64_t m : {1, 4, 32, 128})
+      for (const auto &[n, k] : {std::array<int64_t, 2>{96, 96}, {320, 320}, {384, 384}, {512, 512}, {768, 256},
+                                 {768, 768}, {1000, 512}, {1536, 384}, {384, 1536}})
+        product({m, k}, {k, n}, {m, n});
   if (only.empty() || only == "batched")
     for (int64_t batch : {1, 4, 12})
       for (const auto &[m, n, k] : {std::array<int64_t, 3>{1, 16, 64}, {1, 64, 16}, {1, 128, 64}, {1, 64, 128},
@@ -208,7 +213,9 @@ int main(int count, char **arguments) {
           {4, 4, 4, 1, 1, 1}, {16, 16, 8, 1, 1, 1}, {64, 64, 1, 1, 1, 1}, {256, 64, 1, 1, 1, 1}, {64, 256, 1, 1, 1, 1},
           {16, 64, 28, 1, 1, 1}, {64, 16, 28, 1, 1, 1}, {16, 16, 4, 3, 1, 16}, {16, 16, 28, 3, 1, 16},
           {64, 64, 28, 3, 1, 64}, {64, 64, 28, 3, 2, 64}, {64, 64, 14, 5, 1, 64}, {24, 24, 28, 1, 1, 3},
-          {128, 128, 14, 3, 1, 32}})
+          {128, 128, 14, 3, 1, 32}, {384, 384, 3, 5, 1, 384}, {384, 384, 4, 5, 1, 384},
+          {384, 384, 5, 5, 1, 384}, {384, 384, 6, 5, 1, 384}, {384, 384, 7, 5, 1, 384}, {384, 384, 2, 3, 1, 384},
+          {384, 384, 3, 3, 1, 384}, {384, 384, 4, 3, 1, 384}, {64, 64, 2, 3, 1, 1}, {64, 64, 3, 5, 1, 1}})
       for (bool isLast : {false, true})
         convolution(c, isLast);
 }

@@ -1,0 +1,70 @@
+// Describes kernels to the cost model.
+#include "passes/executor_prices.h"
+
+#include "cost_model/work.h"
+#include "passes/graph.h"
+#include "passes/kernel_text.h"
+#include "passes/orders.h"
+
+using namespace mlir;
+
+namespace ampc {
+
+static plan::KernelOperand operandOf(Value value) {
+  TensorType type = typeOf(value);
+  return {type.type, type.shape};
+}
+
+plan::Kernel generatedKernelOf(Operation *kernel) {
+  plan::Kernel description;
+  for (Value operand : kernel->getOperands())
+    description.operands.push_back(operandOf(operand));
+  for (Value result : kernel->getResults())
+    description.results.push_back(operandOf(result));
+  Operation &first = kernel->getRegion(0).front().front();
+  OpClass opClass = OpTable::get().find(&first)->opClass;
+  if (opClass != OpClass::Contraction && opClass != OpClass::Convolution)
+    return description;
+  bool isConvolution = opClass == OpClass::Convolution;
+  Order order = resultOrder(kernel, 0);
+  cost::describeProduct(description, isConvolution,
+                        isConvolution && order == channelsLast(typeOf(first.getResult(0)).shape.size()),
+                        typeOf(first.getOperand(0)).shape, typeOf(first.getOperand(1)).shape,
+                        typeOf(first.getResult(0)).shape);
+  return description;
+}
+
+/// The step as `schedule` will make it, but for where its buffers are.
+static double stepSeconds(Operation *kernel, const plan::Kernel &description, const cost::Device &device) {
+  plan::Step step;
+  step.flops = kernelFlops(kernel);
+  uint64_t writtenBytes = 0;
+  for (Value result : kernel->getResults())
+    writtenBytes += uint64_t(typeOf(result).sizeBytes());
+  step.bytes = double(writtenBytes);
+  for (Value operand : kernel->getOperands())
+    step.bytes += double(typeOf(operand).sizeBytes());
+  step.writes.push_back({plan::Space::Activation, 0, 0, writtenBytes});
+  return cost::computeSeconds(cost::workOf(step, description), device);
+}
+
+double generatedProductSeconds(Operation *kernel, const cost::Device &device) {
+  return stepSeconds(kernel, generatedKernelOf(kernel), device);
+}
+
+double libraryProductSeconds(Operation *kernel, const LibraryCall &call, const cost::Device &device) {
+  plan::Kernel description = call.kernel;
+  if (call.operandOrder.size() > 1 && isWeight(kernel->getOperand(call.operandOrder[1])))
+    description.integers.push_back({"packed", {1}});
+  return stepSeconds(kernel, description, device);
+}
+
+bool isGeneratedFaster(Operation *kernel, const LibraryCall &call, const cost::Device &device) {
+  // What is done once is not worth the time to compile it.
+  auto atLoad = kernel->getAttrOfType<BoolAttr>("at_load");
+  if (atLoad && atLoad.getValue())
+    return false;
+  return generatedProductSeconds(kernel, device) < libraryProductSeconds(kernel, call, device);
+}
+
+} // namespace ampc
