@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Does the planner find by itself what an engineer would choose? Stacks of products whose best plan is known: data
 parallelism for a large batch, split weights for one wide request, one device for little work, a pipeline for throughput,
-a plan within a memory limit. Presets name the devices, which need not exist. Prints "N passed, N failed" at the end."""
+a plan within a memory limit, generated code for small products. Presets name the devices, which need not exist. Prints
+"N passed, N failed" at the end."""
 
 import json
 import os
+import re
 import sys
 import tempfile
 
@@ -15,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(1, os.path.join(os.path.dirname(sys.path[0]), "models"))
 import generate
-from ampc_command import Failed, ampc, plan_summary
+from ampc_command import Failed, ampc, compile_plan, plan_summary, run_plan
 from cases import run_cases
 
 MIB = 1 << 20
@@ -135,11 +137,48 @@ def cards_hide_communication(folder):
     assert limited["step_seconds"] <= reports[1]["step_seconds"] * (1 + 1e-9), limited["step_seconds"]
 
 
+def executors(folder, path, cluster, inputs):
+    """Who executes each product (by the last dump), and the outputs, with a cluster description."""
+    file, plan, dump = (os.path.join(folder, name) for name in ("cluster.json", "executors.plan", "executors"))
+    with open(file, "w") as stream:
+        json.dump(cluster, stream)
+    compile_plan(path, plan, "--cluster", file, "--dump", dump)
+    name = next(name for name in os.listdir(dump) if "kernelized" in name)
+    with open(os.path.join(dump, name)) as stream:
+        lines = [line for line in stream if "library_seconds" in line]
+    # Both prices stand on every kernel that both could execute, and the cheaper one has it.
+    for line in lines:
+        price = {key: float(re.search(key + r"_seconds = ([0-9.E+-]+)", line)[1]) for key in ("library", "generated")}
+        assert ("executor = \"generated\"" in line) == (price["generated"] < price["library"]), line
+    chosen = [re.search(r'executor = "([a-z]+)', line)[1] for line in lines]
+    return chosen, list(run_plan(plan, inputs, folder).values())
+
+
+def products_go_where_they_are_cheap(folder):
+    path, _ = stack(folder, 8, [64, 64, 32, 2048, 512])
+    inputs = {"x": np.random.default_rng(1).standard_normal((8, 64)).astype(np.float32)}
+    device = {"kind": "cpu", "peak_flops_per_second": {"f32": 190e9}, "memory_bytes": 1 << 33,
+              "memory_bandwidth_bytes_per_second": 14e9, "launch_seconds": 1e-7,
+              "efficiency": {"contraction": {"fraction": 0.85, "half_m": 1, "half_n": 8, "half_k": 4}}}
+    cluster = {"ampc_cluster": 1, "name": "one", "devices": [device],
+               "links": [{"transport": "shared-memory", "group_size": 1, "latency_seconds": 1e-6,
+                          "bandwidth_bytes_per_second": 14e9}]}
+    by_library, expected = executors(folder, path, cluster, inputs)
+    assert by_library == ["library"] * 4, by_library
+    device["library_call_seconds"] = 5e-7
+    device["cache_bytes"], device["cache_bandwidth_bytes_per_second"] = 1 << 20, 60e9
+    device["efficiency"]["generated_contraction"] = {"fraction": 0.95, "half_m": 1, "half_n": 16, "fade_n": 2048}
+    by_price, outputs = executors(folder, path, cluster, inputs)
+    assert by_price[:2] == ["generated"] * 2 and by_price[3] == "library", by_price
+    for a, b in zip(expected, outputs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
 def main():
     cases = [large_batch_splits_data, wide_request_splits_weights, little_work_stays_on_one_device,
              throughput_makes_a_pipeline,
              values_that_skip_stages_do_not_stop_a_pipeline, mixtures_are_found, limits_are_kept,
-             cards_hide_communication]
+             cards_hide_communication, products_go_where_they_are_cheap]
     with tempfile.TemporaryDirectory(prefix="ampc-choices-") as folder:
         return run_cases([(case.__name__, lambda case=case: case(folder)) for case in cases], Failed)
 
