@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """One recurrent layer in three ways on one core: the library's cell (recurrent_rates, the time of the cell alone), our
 plan of the layer (`ampc bench`), ONNX Runtime. They take turns, so that ratios are those of one machine in one state.
-Each time is the end of the fastest tenth of many runs, the least over the rounds: on a
-machine that others use, medians of steps this short measure the others. Prints a Markdown table.
+Times are the least of many runs: on a machine that others use, medians of steps this short
+measure the others. Prints a Markdown table.
 
     ninja -C build ampc recurrent_rates; test/bench/recurrent_times.py [--rounds 3]
 """
@@ -45,13 +45,13 @@ def layer_model(kind, length, batch, width, hidden, directions):
     return g.build()
 
 
-def fast_seconds(session, inputs, seconds=0.5):
+def least_seconds(session, inputs, seconds=0.5):
     times, begin = [], time.perf_counter()
     while len(times) < 20 or time.perf_counter() - begin < seconds:
         start = time.perf_counter()
         session.run(None, inputs)
         times.append(time.perf_counter() - start)
-    return sorted(times)[len(times) // 10]
+    return min(times)
 
 
 def measure(layer, rounds, folder):
@@ -69,8 +69,8 @@ def measure(layer, rounds, folder):
         line = subprocess.run([program, *map(str, layer)], capture_output=True, text=True, check=True, env=environment)
         seconds, implementation = line.stdout.split()
         cell.append(float(seconds))
-        ours.append(json.loads(ampc("bench", plan, "--json"))["p10_seconds"])
-        theirs.append(fast_seconds(session, inputs))
+        ours.append(json.loads(ampc("bench", plan, "--json"))["min_seconds"])
+        theirs.append(least_seconds(session, inputs))
     return min(cell), min(ours), min(theirs), implementation
 
 

@@ -1,5 +1,6 @@
 // The planner's parts on plain graphs: layouts, grids brought to fewer axes, stage cuts, memory, runner-ups, and the
 // search over all of them.
+#include "passes/choices.h"
 #include "passes/layouts.h"
 #include "passes/plan_memory.h"
 #include "passes/search/solve.h"
@@ -115,6 +116,28 @@ TEST(Planner, SplitsAWideRequestAndKeepsASmallOneWhole) {
   ASSERT_FALSE(small.empty());
   EXPECT_EQ(small[0].grids[0].numDevices(), 1);
   EXPECT_FALSE(shortage);
+}
+
+// The search prices each part of a product by whoever will execute that part: the choice of kernels prices it again.
+TEST(Planner, PricesPartsOfAProductByTheCheaperExecutor) {
+  const cost::Device device = cluster("cpux2").devices[0];
+  auto wholeSeconds = [&](int64_t rows, int64_t width, bool hasLibrary) {
+    Graph graph = productChain(1, rows, width);
+    if (hasLibrary)
+      graph.ops[0].kernel.librarySymbol = "onednn.matmul";
+    std::vector<Choice> choices = enumerateChoices(graph.ops[0], {{2}}, device);
+    EXPECT_EQ(choices.size(), 4u);
+    return std::pair(choices[0].kernelSeconds, choices[1].kernelSeconds); // whole; rows split
+  };
+  // Small: generated code, so the library changes nothing.
+  EXPECT_EQ(wholeSeconds(8, 64, true), wholeSeconds(8, 64, false));
+  // Large: the library is faster than generated code.
+  EXPECT_LT(wholeSeconds(512, 1024, true).first, 0.9 * wholeSeconds(512, 1024, false).first);
+  // In between parts are generated that are small enough.
+  EXPECT_LT(wholeSeconds(128, 256, true).first, wholeSeconds(128, 256, false).first);
+  auto [whole, half] = wholeSeconds(16, 256, true);
+  EXPECT_EQ(half, wholeSeconds(16, 256, false).second);
+  EXPECT_GT(whole, half);
 }
 
 TEST(Planner, DoesNotDependOnThreads) {
