@@ -1,6 +1,6 @@
-// Times of the library's recurrent cells (LSTM, GRU in both forms) on one core, f32 inference with weights in the form that it
-// prefers: the figures behind docs/decisions/0013-recurrent-cells-are-unrolled.md. recurrent_times.py runs it next to
-// our plans of the same layers. A bench, not a test: it asserts nothing.
+// Times of the library's recurrent cells (LSTM, GRU in both forms) on one core, f32 inference with weights in the form
+// that it prefers: the figures behind docs/decisions/0013-recurrent-cells-are-unrolled.md. recurrent_times.py runs it
+// next to our plans of the same layers. A bench, not a test: it asserts nothing.
 //
 //     recurrent_rates lstm|gru|lbr_gru LENGTH BATCH INPUT HIDDEN DIRECTIONS      prints the least seconds of a run
 #include <dnnl.hpp>

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """One recurrent layer in three ways on one core: the library's cell (recurrent_rates, the time of the cell alone), our
 plan of the layer (`ampc bench`), ONNX Runtime. They take turns, so that ratios are those of one machine in one state.
-Times are the least of many runs: on a machine that others use, medians of steps this short
-measure the others. Prints a Markdown table.
+Times are the least of many runs: on a machine that others use, medians of steps this short measure the others. Prints a
+Markdown table.
 
     ninja -C build ampc recurrent_rates; test/bench/recurrent_times.py [--rounds 3]
 """
@@ -86,8 +86,9 @@ def main():
             cell, ours, theirs, implementation = measure(layer, arguments.rounds, folder)
         kind, length, batch, width, hidden, directions = layer
         ratios.setdefault(kind, []).append(ours / cell)
-        print(f"| {kind} | {length} x {batch} x {width} | {hidden} | {directions} | {cell * 1e6:.1f} | {ours * 1e6:.1f} | "
-              f"{theirs * 1e6:.1f} | {ours / cell:.2f} | {theirs / ours:.2f} | {implementation} |", flush=True)
+        print(f"| {kind} | {length} x {batch} x {width} | {hidden} | {directions} | {cell * 1e6:.1f} | "
+              f"{ours * 1e6:.1f} | {theirs * 1e6:.1f} | {ours / cell:.2f} | {theirs / ours:.2f} | "
+              f"{implementation} |", flush=True)
     for kind, values in ratios.items():
         mean = math.exp(sum(map(math.log, values)) / len(values))
         print(f"\n{kind}: geometric mean of ampc / library {mean:.2f}")
