@@ -2,6 +2,7 @@
 // order.
 #include "codegen/compile_kernels.h"
 #include "codegen/emit_kernel.h"
+#include "codegen/in_place.h"
 #include "codegen/kernel_graph.h"
 #include "codegen/link.h"
 #include "codegen/optimize.h"
@@ -35,6 +36,23 @@ struct CompiledKernel {
   std::set<std::string> undefined; // functions that it calls
 };
 
+Expected<codegen::KernelGraph> parseKernel(StringRef text, const Twine &name, mlir::MLIRContext &context) {
+  std::string messages;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+    messages += (messages.empty() ? "" : "; ") + diagnostic.str();
+    return mlir::success();
+  });
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  auto function = module ? module->lookupSymbol<mlir::func::FuncOp>("kernel") : nullptr;
+  if (!function || function.isExternal() || !llvm::hasSingleElement(function.getBody()))
+    return makeError(ErrorCode::Internal, "kernel " + name + " cannot be read: " +
+                                              (messages.empty() ? "no function @kernel" : messages));
+  Expected<codegen::KernelGraph> graph = codegen::readKernel(function);
+  if (!graph)
+    return withFacts(graph.takeError(), {{"kernel", name.str()}});
+  return graph;
+}
+
 /// What one thread keeps between kernels.
 class KernelCompiler {
 public:
@@ -44,20 +62,9 @@ public:
   }
 
   Expected<CompiledKernel> compile(const KernelRequest &request) {
-    std::string messages;
-    mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
-      messages += (messages.empty() ? "" : "; ") + diagnostic.str();
-      return mlir::success();
-    });
-    mlir::OwningOpRef<mlir::ModuleOp> module =
-        mlir::parseSourceString<mlir::ModuleOp>(request.text, &context);
-    auto function = module ? module->lookupSymbol<mlir::func::FuncOp>("kernel") : nullptr;
-    if (!function || function.isExternal() || !llvm::hasSingleElement(function.getBody()))
-      return makeError(ErrorCode::Internal, "kernel " + request.symbol + " cannot be read: " +
-                                                (messages.empty() ? "no function @kernel" : messages));
-    Expected<codegen::KernelGraph> graph = codegen::readKernel(function);
+    Expected<codegen::KernelGraph> graph = parseKernel(request.text, request.symbol, context);
     if (!graph)
-      return withFacts(graph.takeError(), {{"kernel", request.symbol}});
+      return graph.takeError();
 
     LLVMContext llvmContext;
     Module llvmModule(request.symbol, llvmContext);
@@ -65,7 +72,7 @@ public:
     llvmModule.setDataLayout(machine->createDataLayout());
     llvmModule.setPICLevel(PICLevel::BigPIC);
     Expected<codegen::EmittedKernel> emitted =
-        codegen::emitKernel(llvmModule, request.symbol, *graph, target, request.leastDividedWork);
+        codegen::emitKernel(llvmModule, request.symbol, *graph, target, request.leastDividedWork, request.inPlace);
     if (!emitted)
       return emitted.takeError();
     std::string faults;
@@ -111,6 +118,18 @@ Expected<Object> makeImportObject(const std::set<std::string> &symbols, TargetMa
 }
 
 } // namespace
+
+Expected<std::vector<plan::InPlacePair>> inPlacePairsOf(StringRef text, mlir::MLIRContext &context) {
+  Expected<codegen::KernelGraph> graph = parseKernel(text, "to be placed", context);
+  if (!graph)
+    return graph.takeError();
+  const codegen::Schedule schedule = codegen::makeSchedule(*graph);
+  std::vector<std::vector<codegen::GroupPlan>> groups;
+  constexpr unsigned anyVectorBits = 512; // decides lanes, which the proof does not look at
+  for (const codegen::Group &group : schedule.groups)
+    groups.push_back(codegen::planGroup(*graph, schedule, group, anyVectorBits));
+  return codegen::inPlacePairs(*graph, schedule, groups);
+}
 
 Expected<KernelLibrary> compileKernels(ArrayRef<KernelRequest> requests, const TargetOptions &options,
                                        int jobs) {

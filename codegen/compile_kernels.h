@@ -3,6 +3,7 @@
 #pragma once
 
 #include "codegen/target.h"
+#include "runtime/plan/plan.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
@@ -10,6 +11,10 @@
 #include <cstdint>
 #include <string>
 #include <vector>
+
+namespace mlir {
+class MLIRContext;
+}
 
 namespace ampc {
 
@@ -21,6 +26,9 @@ struct KernelRequest {
   /// Operations at all loop points of which a kernel is divisible. The default is some ten microseconds: for less,
   /// waking other cores costs more than they save.
   double leastDividedWork = 1 << 16;
+  /// Which results may have the bytes of an operand when the kernel is called, some of inPlacePairsOf: what the compiler
+  /// is told about memory depends on it.
+  std::vector<plan::InPlacePair> inPlace = {};
 };
 
 struct KernelInfo {
@@ -38,9 +46,13 @@ struct KernelLibrary {
 };
 
 /// `buffers`: operands, then results: dense, row-major, aligned to their element; booleans one byte, 0 or 1.
-/// No result overlaps anything else.
+/// No result overlaps anything else, but for the pairs of the request, which may be the same bytes.
 extern "C" using KernelFunction =
     void(void *const *buffers, const int64_t *indexArgs, void *workspace, int64_t rowBegin, int64_t rowEnd);
+
+/// The pairs that a request for `text` may name: the result can be written over the operand, because every read of an
+/// element happens before that element is written, whatever the target.
+llvm::Expected<std::vector<plan::InPlacePair>> inPlacePairsOf(llvm::StringRef text, mlir::MLIRContext &context);
 
 /// Compiles in `jobs` threads; the result does not depend on how many. Errors are internal (a request is not
 /// what it should be) or about the target.

@@ -2,6 +2,7 @@
 // loop of every region is shared by the calls that divide a kernel.
 #include "codegen/emit_kernel.h"
 #include "codegen/emit_points.h"
+#include "codegen/in_place.h"
 #include "codegen/stage_plan.h"
 #include "ir/diagnostic.h"
 
@@ -16,15 +17,18 @@ namespace {
 class KernelEmitter {
 public:
   KernelEmitter(Module &module, StringRef symbol, const KernelGraph &graph, const TargetInfo &target,
-                double leastDividedWork)
-      : module(module), symbol(symbol), graph(graph), target(target), schedule(makeSchedule(graph)),
-        b(module.getContext()), scalar(b, target) {
+                double leastDividedWork, ArrayRef<plan::InPlacePair> inPlace)
+      : module(module), symbol(symbol), graph(graph), target(target), inPlace(inPlace),
+        schedule(makeSchedule(graph)), b(module.getContext()), scalar(b, target) {
     for (const Group &group : schedule.groups)
       groups.push_back(planGroup(graph, schedule, group, target.vectorBits));
     rows = numRows(leastDividedWork);
   }
 
   Expected<EmittedKernel> run() {
+    const std::vector<plan::InPlacePair> proven = inPlacePairs(graph, schedule, groups);
+    if (!all_of(inPlace, [&](const plan::InPlacePair &pair) { return is_contained(proven, pair); }))
+      return makeError(ErrorCode::Internal, "kernel " + symbol + " is to write over an operand that it still needs");
     createFunctions();
     for (std::vector<GroupPlan> &group : groups)
       for (GroupPlan &plan : group)
@@ -43,6 +47,7 @@ private:
   StringRef symbol;
   const KernelGraph &graph;
   const TargetInfo &target;
+  ArrayRef<plan::InPlacePair> inPlace;
   Schedule schedule;
   std::vector<std::vector<GroupPlan>> groups;
   int64_t rows = 0;
@@ -112,7 +117,14 @@ private:
     function->setDoesNotThrow();
   }
 
-  // The exported function unpacks the buffers; the body takes them one by one, so that each can be `noalias`.
+  bool mayShareBytes(size_t buffer) const {
+    return any_of(inPlace, [&](const plan::InPlacePair &pair) {
+      return buffer == pair.operand || buffer == graph.arguments.size() + pair.result;
+    });
+  }
+
+  // The exported function unpacks the buffers; the body takes them one by one, so that each can be `noalias`, but for
+  // those that a result may be written over.
   void createFunctions() {
     Type *pointer = b.getPtrTy(), *integer = b.getInt64Ty();
     size_t numBuffers = graph.arguments.size() + graph.results.size();
@@ -128,7 +140,8 @@ private:
       setTarget(function);
     body->addFnAttr(Attribute::NoInline);
     for (size_t k = 0; k <= numBuffers; ++k) {
-      body->addParamAttr(unsigned(k), Attribute::NoAlias);
+      if (!mayShareBytes(k))
+        body->addParamAttr(unsigned(k), Attribute::NoAlias);
       if (k < graph.arguments.size())
         body->addParamAttr(unsigned(k), Attribute::ReadOnly);
     }
@@ -497,8 +510,9 @@ private:
 } // namespace
 
 Expected<EmittedKernel> emitKernel(Module &module, StringRef symbol, const KernelGraph &graph,
-                                   const TargetInfo &target, double leastDividedWork) {
-  return KernelEmitter(module, symbol, graph, target, leastDividedWork).run();
+                                   const TargetInfo &target, double leastDividedWork,
+                                   ArrayRef<plan::InPlacePair> inPlace) {
+  return KernelEmitter(module, symbol, graph, target, leastDividedWork, inPlace).run();
 }
 
 } // namespace ampc::codegen

@@ -108,6 +108,10 @@ void encode(const plan::Kernel &from, plan::file::Kernel *to) {
     encode(text, to->add_strings());
   to->set_workspace_bytes(from.workspaceBytes);
   to->set_rows(from.rows);
+  for (const plan::InPlacePair &pair : from.inPlace) {
+    to->add_in_place(pair.operand);
+    to->add_in_place(pair.result);
+  }
 }
 
 void encode(const plan::Program &from, plan::file::Program *to) {

@@ -84,4 +84,21 @@ Sharding shardingOf(Value value) {
   return shardingOf(value.getDefiningOp(), cast<OpResult>(value).getResultNumber());
 }
 
+void setInPlace(Operation *kernel, const std::vector<plan::InPlacePair> &pairs) {
+  std::vector<std::vector<int64_t>> lists;
+  for (const plan::InPlacePair &pair : pairs)
+    lists.push_back({pair.operand, pair.result});
+  if (lists.empty())
+    kernel->removeAttr("in_place");
+  else
+    kernel->setAttr("in_place", integerLists(Builder(kernel->getContext()), lists));
+}
+
+std::vector<plan::InPlacePair> inPlaceOf(Operation *kernel) {
+  std::vector<plan::InPlacePair> pairs;
+  for (const std::vector<int64_t> &list : integerLists(kernel->getAttrOfType<ArrayAttr>("in_place")))
+    pairs.push_back({uint32_t(list[0]), uint32_t(list[1])});
+  return pairs;
+}
+
 } // namespace ampc

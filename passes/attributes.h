@@ -3,6 +3,7 @@
 
 #include "ir/dialect.h"
 #include "passes/decision.h"
+#include "runtime/plan/plan.h"
 
 namespace ampc {
 
@@ -25,5 +26,9 @@ std::vector<std::vector<int>> loopAxesOf(mlir::Operation *op);
 void setShardings(mlir::Operation *op, const std::vector<Sharding> &shardings);
 Sharding shardingOf(mlir::Operation *op, size_t result = 0);
 Sharding shardingOf(mlir::Value value);
+
+/// Generated kernel: its results that may be written over an operand which nobody reads afterwards.
+void setInPlace(mlir::Operation *kernel, const std::vector<plan::InPlacePair> &pairs);
+std::vector<plan::InPlacePair> inPlaceOf(mlir::Operation *kernel);
 
 } // namespace ampc

@@ -108,6 +108,21 @@ private:
   std::vector<std::vector<size_t>> afterwards; // by step
 };
 
+/// Does the step write a byte of `value`, which it reads, other than as a whole and where it may?
+bool isWrittenBy(const StepValues &step, int value, const std::vector<std::optional<ValuePlace>> &places) {
+  const ValuePlace &read = *places[size_t(value)];
+  for (int result : step.writes) {
+    const std::optional<ValuePlace> &written = places[size_t(result)];
+    if (!written || written->sizeBytes == 0 || written->offsetBytes >= read.offsetBytes + read.sizeBytes ||
+        read.offsetBytes >= written->offsetBytes + written->sizeBytes)
+      continue;
+    if (*written != read || std::find(step.inPlace.begin(), step.inPlace.end(), std::pair(value, result)) ==
+                                step.inPlace.end())
+      return true;
+  }
+  return false;
+}
+
 } // namespace
 
 std::optional<Overwrite> findOverwrite(const std::vector<StepValues> &steps,
@@ -121,7 +136,8 @@ std::optional<Overwrite> findOverwrite(const std::vector<StepValues> &steps,
     progress.begin(k);
     for (int value : steps[k].reads) {
       if (isChecked(value) &&
-          (!arena.holds(value, *places[size_t(value)]) || !progress.isDone(k, value, /*alsoReads=*/false)))
+          (!arena.holds(value, *places[size_t(value)]) || !progress.isDone(k, value, /*alsoReads=*/false) ||
+           isWrittenBy(steps[k], value, places)))
         return Overwrite{k, value};
       progress.note(k, value, false);
     }

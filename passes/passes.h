@@ -31,8 +31,8 @@ llvm::Error fuse(mlir::ModuleOp module);
 /// Gives kernels the orders in memory of what they read and write (passes/orders.h), and copies where they differ.
 llvm::Error chooseLayouts(mlir::ModuleOp module, const cost::Device &device);
 
-/// -> kernelized: says for every kernel who executes it: generated code, a library, the runtime itself. `device` prices;
-/// `threads` of a device execute a kernel.
+/// -> kernelized: says for every kernel who executes it: generated code, a library, the runtime itself; and which results
+/// of generated code may be written over an operand. `device` prices; `threads` of a device execute a kernel.
 llvm::Error chooseKernels(mlir::ModuleOp module, const cost::Device &device, uint32_t threads);
 
 /// Verifies the border after `stage` ("imported", "normal"...).

@@ -2,6 +2,7 @@
 #include "passes/schedule.h"
 
 #include "ir/diagnostic.h"
+#include "passes/attributes.h"
 #include "passes/communication.h"
 #include "passes/executor_prices.h"
 #include "passes/kernel_text.h"
@@ -92,6 +93,7 @@ private:
     bool atLoad;
     std::optional<plan::Kernel> libraryKernel = std::nullopt; // not in the plan yet: it may work in place
     std::string kernelKey = {};
+    std::vector<plan::InPlacePair> inPlace = {}; // what a generated kernel may do
     StepValues values = {}; // `reads` and `writes` before any kernel works in place
   };
   std::vector<Pending> steps;
@@ -382,6 +384,7 @@ void ClassScheduler::kernel(Operation *op) {
     step.bytes += double(bytesOf(result));
   }
   addStep(std::move(step), std::move(reads), std::move(writes), atLoad(op));
+  steps.back().inPlace = inPlaceOf(op);
 }
 
 void ClassScheduler::communication(Operation *op) {
@@ -455,8 +458,9 @@ bool ClassScheduler::reorder(const std::vector<double> &seconds, std::vector<std
   return true;
 }
 
-/// A library kernel that adds an operand nobody reads afterwards adds its product to that operand's buffer: less memory
-/// traffic. Registers the kernels of library steps.
+/// A kernel works in the buffer of an operand that nobody reads afterwards, where it may: less memory, and less traffic.
+/// A library kernel that adds such an operand adds its product to it; a generated one writes a result over it. Registers
+/// the kernels of library steps.
 void ClassScheduler::chooseInPlace() {
   std::vector<size_t> lastRead(buffers.size(), 0), writers(buffers.size(), 0);
   for (size_t k = 0; k < steps.size(); ++k) {
@@ -475,22 +479,35 @@ void ClassScheduler::chooseInPlace() {
     for (std::vector<int> *list : {&pending.reads, &pending.writes})
       for (int &buffer : *list)
         buffer = placeOf[buffer];
+    // True if the result now has the operand's buffer. Weights, inputs and what is computed at load stay as they are.
+    auto workIn = [&](size_t operand, size_t result) {
+      const int target = pending.reads[operand], old = pending.writes[result];
+      if (pending.atLoad || !buffers[target].needsPlace || buffers[target].atLoad || lastRead[target] != k ||
+          writers[target] == 0 || buffers[target].buffer.sizeBytes != buffers[old].buffer.sizeBytes ||
+          llvm::count(pending.reads, target) != 1 || llvm::is_contained(pending.writes, target))
+        return false;
+      pending.values.inPlace.push_back({pending.values.reads[operand], pending.values.writes[result]});
+      pending.writes[result] = target;
+      placeOf[old] = target;
+      lastRead[target] = lastRead[old];
+      buffers[old].needsPlace = false;
+      return true;
+    };
+    for (const plan::InPlacePair &pair : pending.inPlace)
+      if (pending.writes[pair.result] == pending.values.writes[pair.result] && workIn(pair.operand, pair.result)) {
+        std::vector<plan::InPlacePair> &used = out.plan.kernels[pending.step.kernel].inPlace;
+        if (!llvm::is_contained(used, pair))
+          used.push_back(pair);
+      }
     if (!pending.libraryKernel)
       continue;
     std::optional<InPlaceSum> sum;
     if (!pending.atLoad)
       sum = inPlaceSumOf(*pending.libraryKernel, options.threads);
-    int target = sum ? pending.reads[sum->operand] : -1, result = pending.writes[0];
-    if (sum && buffers[target].needsPlace && !buffers[target].atLoad && lastRead[target] == k && writers[target] > 0 &&
-        buffers[target].buffer.sizeBytes == buffers[result].buffer.sizeBytes &&
-        llvm::count(pending.reads, target) == 1) {
+    if (sum && workIn(sum->operand, 0)) {
       pending.libraryKernel = std::move(sum->kernel);
       pending.kernelKey += "sum";
       pending.reads.erase(pending.reads.begin() + int64_t(sum->operand));
-      pending.writes[0] = target;
-      placeOf[result] = target;
-      lastRead[target] = lastRead[result];
-      buffers[result].needsPlace = false;
     }
     pending.step.kernel = kernelIndex(std::move(*pending.libraryKernel), pending.kernelKey);
   }
@@ -675,6 +692,8 @@ static llvm::Expected<std::optional<ScheduledPlan>> schedule(ModuleOp module, We
       return std::nullopt;
     }
   }
+  for (auto [request, kernel] : llvm::zip(out.requests, out.requestKernels))
+    request.inPlace = out.plan.kernels[kernel].inPlace;
   return std::optional<ScheduledPlan>(std::move(out));
 }
 

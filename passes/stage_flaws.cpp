@@ -185,6 +185,17 @@ std::optional<Flaw> kernelFlaw(Operation *op) {
   bool isNamed = name.consume_front("builtin:") || name.consume_front("library:");
   if (name.empty() || (!isNamed && name != "generated"))
     return Flaw{op, "a kernel that nobody executes"};
+  if (Attribute inPlace = op->getAttr("in_place")) {
+    std::optional<Lists> pairs = listsOf(inPlace);
+    bool areSound = pairs && name == "generated" && !isNamed;
+    for (const std::vector<int64_t> &pair : pairs.value_or(Lists()))
+      areSound &= pair.size() == 2 && pair[0] >= 0 && pair[0] < op->getNumOperands() && pair[1] >= 0 &&
+                  pair[1] < op->getNumResults() &&
+                  typeOf(op->getOperand(unsigned(pair[0]))).sizeBytes() ==
+                      typeOf(op->getResult(unsigned(pair[1]))).sizeBytes();
+    if (!areSound)
+      return Flaw{op, "a kernel that writes over what is no operand of its result's size"};
+  }
   if (op->getNumRegions() != 1 || !op->getRegion(0).hasOneBlock())
     return Flaw{op, "a kernel without a body"};
   Block &body = op->getRegion(0).front();

@@ -8,6 +8,7 @@
 #include "ir/sharding.h"
 #include "runtime/plan/data_type.h"
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -125,6 +126,12 @@ struct KernelOperand {
   DataType type = DataType::F32;
   std::vector<int64_t> shape;
 };
+/// Generated kernels: a result that may have exactly the bytes of an operand, because each element is read for the last
+/// time before it is written. All other results share no byte with anything else.
+struct InPlacePair {
+  uint32_t operand = 0, result = 0;
+  auto operator<=>(const InPlacePair &) const = default;
+};
 struct Kernel {
   KernelKind kind = KernelKind::Generated;
   std::string symbol; // Generated: symbol; Library: "onednn.matmul", "onednn.convolution"...; Builtin: "topk"...
@@ -134,6 +141,7 @@ struct Kernel {
   std::vector<std::pair<std::string, std::string>> strings;
   uint64_t workspaceBytes = 0; // of one call
   int64_t rows = 0;
+  std::vector<InPlacePair> inPlace;
 };
 /// How many threads of a device share the kernel.
 uint32_t numSharers(const Kernel &kernel, uint32_t threadsPerDevice);

@@ -3,6 +3,7 @@
 
 #include "runtime/plan/move_checks.h"
 
+#include <algorithm>
 #include <set>
 
 namespace ampc::plan {
@@ -88,6 +89,12 @@ Status checkKernel(const Kernel &kernel) {
     for (const KernelOperand &operand : *operands)
       if (Status error = checkShape(operand.shape, operand.type, "an operand of kernel " + kernel.symbol))
         return error;
+  for (const InPlacePair &pair : kernel.inPlace)
+    if (kernel.kind != KernelKind::Generated || pair.operand >= kernel.operands.size() ||
+        pair.result >= kernel.results.size() ||
+        bytesOf(kernel.operands[pair.operand]) != bytesOf(kernel.results[pair.result]))
+      return invalid("kernel " + kernel.symbol + " cannot write a result over an operand of another size, over one that "
+                     "does not exist, or without being generated");
   return {};
 }
 
@@ -172,6 +179,13 @@ struct StepCheck {
     return offset % (bitWidth(type) / 8) == 0;
   }
 
+  /// May `result` of this launch of `kernel` be written over `operand`?
+  bool mayReplace(const Kernel &kernel, size_t operand, size_t result) const {
+    const InPlacePair pair = {uint32_t(operand), uint32_t(result)};
+    return step.reads[operand] == step.writes[result] &&
+           std::find(kernel.inPlace.begin(), kernel.inPlace.end(), pair) != kernel.inPlace.end();
+  }
+
   Status launch() const {
     if (step.kernel >= plan.kernels.size())
       return fail("a step names a kernel that does not exist");
@@ -193,15 +207,16 @@ struct StepCheck {
     std::optional<uint64_t> workspaceBytes = launchWorkspaceBytes(kernel, plan.threadsPerDevice);
     if (kernel.kind == KernelKind::Generated && (!workspaceBytes || step.workspace.sizeBytes < *workspaceBytes))
       return fail("the workspace is smaller than its kernel needs");
-    // Generated code is compiled for buffers that share nothing, and library kernels that add an operand in place do
-    // not list it as an operand. Operands may share, as nobody writes to them.
+    // Generated code is compiled for buffers that share nothing, but for the pairs that its kernel names, which may be
+    // the same bytes; library kernels that add an operand in place do not list it as an operand. Operands may share, as
+    // nobody writes to them.
     for (size_t i = 0; i < step.writes.size(); ++i) {
       const Buffer &result = step.writes[i];
       for (size_t j = 0; j < i; ++j)
         if (overlap(result, step.writes[j]))
           return fail("two results of a kernel overlap");
-      for (const Buffer &operand : step.reads)
-        if (overlap(result, operand))
+      for (size_t j = 0; j < step.reads.size(); ++j)
+        if (overlap(result, step.reads[j]) && !mayReplace(kernel, j, i))
           return fail("a result of a kernel overlaps an operand");
       if (overlap(result, step.workspace))
         return fail("a result of a kernel overlaps the workspace");

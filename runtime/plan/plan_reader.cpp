@@ -252,6 +252,7 @@ std::pair<std::string, std::string> readText(Reader in) {
 Kernel readKernel(Reader in) {
   Kernel kernel;
   uint32_t kind = 0;
+  std::vector<uint32_t> inPlace; // operand, result, operand...
   while (in.next())
     switch (in.tag()) {
     case 1: kind = in.get_uint32(); break;
@@ -263,8 +264,13 @@ Kernel readKernel(Reader in) {
     case 7: kernel.strings.push_back(readText(in.get_message())); break;
     case 8: kernel.workspaceBytes = in.get_uint64(); break;
     case 9: kernel.rows = in.get_int64(); break;
+    case 10: append(in, inPlace, &Reader::get_packed_uint32, &Reader::get_uint32); break;
     default: in.skip();
     }
+  if (inPlace.size() % 2)
+    throw Malformed("half of a pair of operand and result");
+  for (size_t k = 0; k < inPlace.size(); k += 2)
+    kernel.inPlace.push_back({inPlace[k], inPlace[k + 1]});
   kernel.kind = toEnum<KernelKind>(kind, 1, uint32_t(KernelKind::Builtin), "unknown kernel kind");
   return kernel;
 }

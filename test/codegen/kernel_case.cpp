@@ -136,6 +136,60 @@ static std::string compare(const HostTensor &expected, const HostTensor &actual,
   return "";
 }
 
+std::vector<plan::InPlacePair> inPlacePairs(const std::string &text) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  loadDialects(context);
+  llvm::Expected<std::vector<plan::InPlacePair>> pairs = inPlacePairsOf(text, context);
+  if (!pairs) {
+    ADD_FAILURE() << text << llvm::toString(pairs.takeError());
+    return {};
+  }
+  return *pairs;
+}
+
+// Every pair that the kernel may have in place, one after the other: the same bits as apart, also when its rows are
+// taken in any order.
+static void checkInPlace(const std::string &text, const std::vector<HostTensor> &inputs,
+                         const std::vector<std::vector<char>> &expected, size_t guard, const TargetOptions &options) {
+  const std::vector<plan::InPlacePair> pairs = inPlacePairs(text);
+  if (pairs.empty())
+    return;
+  llvm::Expected<KernelLibrary> library =
+      compileKernels({{"k", text, 1e300, pairs}, {"divided", text, 0, pairs}}, options, 1);
+  ASSERT_TRUE(bool(library)) << llvm::toString(library.takeError());
+  LoadedLibrary loaded(library->sharedObject);
+  const std::vector<KernelFunction *> kernels = {loaded.find("k"), loaded.find("divided")};
+  ASSERT_TRUE(kernels[0] && kernels[1]) << loaded.error;
+  for (const plan::InPlacePair &pair : pairs)
+    for (size_t which : {0, 1})
+      for (int64_t wanted : {int64_t(1), int64_t(3), library->kernels[which].rows}) {
+        const int64_t rows = library->kernels[which].rows, parts = std::max<int64_t>(wanted, 1);
+        std::vector<HostTensor> operands = inputs;
+        std::vector<std::vector<char>> results = expected;
+        std::vector<void *> buffers;
+        for (HostTensor &operand : operands)
+          buffers.push_back(operand.bytes.data());
+        for (size_t r = 0; r < results.size(); ++r) {
+          std::fill(results[r].begin(), results[r].end(), char(0x5a));
+          buffers.push_back(r == pair.result ? buffers[pair.operand] : results[r].data() + guard);
+        }
+        std::vector<char> workspace(library->kernels[which].workspaceBytes + 64, char(0x5a));
+        void *aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(workspace.data()) + 63) / 64 * 64);
+        for (int64_t part = parts; part-- > 0;)
+          if (int64_t begin = rows * part / parts, end = rows * (part + 1) / parts; begin < end || rows == 0) {
+            kernels[which](buffers.data(), nullptr, aligned, begin, end);
+            if (rows == 0)
+              break;
+          }
+        std::memcpy(results[pair.result].data() + guard, operands[pair.operand].bytes.data(),
+                    operands[pair.operand].bytes.size());
+        for (size_t r = 0; r < results.size(); ++r)
+          ASSERT_TRUE(results[r] == expected[r])
+              << "result " << r << " when result " << pair.result << " is written over operand " << pair.operand
+              << ", in " << parts << " parts of " << rows << " rows";
+      }
+}
+
 void checkKernel(const std::string &text, const InputSpec &spec, double tolerance,
                  const TargetOptions &options) {
   SCOPED_TRACE(text);
@@ -188,6 +242,7 @@ void checkKernel(const std::string &text, const InputSpec &spec, double toleranc
     for (size_t r = 0; r < results.size(); ++r)
       ASSERT_TRUE(results[r] == whole[r]) << "result " << r << " in " << parts << " parts of " << rows << " rows";
   }
+  ASSERT_NO_FATAL_FAILURE(checkInPlace(text, inputs, whole, guard, options));
 
   for (size_t r = 0; r < results.size(); ++r) {
     HostTensor actual((*expected)[r].type);

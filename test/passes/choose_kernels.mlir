@@ -3,7 +3,7 @@
 // RUN: ampc-opt --ampc-choose-kernels --ampc-verify=kernelized %s | FileCheck %s
 
 // CHECK-LABEL: func.func @stage0.class0
-// CHECK:       ampc.kernel {{.*}}executor = "generated", name = "elementwise"
+// CHECK:       ampc.kernel {{.*}}executor = "generated", in_place = [array<i64: 0, 0>], name = "elementwise"
 // CHECK:       ampc.kernel {{.*}}executor = "library:onednn.matmul", {{.*}}name = "product"
 // CHECK:       ampc.kernel {{.*}}executor = "library:onednn.convolution", {{.*}}name = "convolution"
 // CHECK:       ampc.kernel {{.*}}executor = "builtin:topk", name = "largest"

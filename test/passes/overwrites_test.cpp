@@ -33,8 +33,26 @@ TEST(Overwrites, FindsAReadOfWhatNobodyWrote) {
 
 TEST(Overwrites, WorkInPlaceEndsTheOldValue) {
   const Places places = {ValuePlace{0, 64}, ValuePlace{0, 64}, ValuePlace{64, 64}};
-  EXPECT_FALSE(findOverwrite({{{}, {0}}, {{0}, {1}}, {{1}, {2}}}, places, {2}));
-  EXPECT_TRUE(findOverwrite({{{}, {0}}, {{0}, {1}}, {{0}, {2}}}, places, {2}));
+  const std::vector<std::pair<int, int>> pair = {{0, 1}};
+  EXPECT_FALSE(findOverwrite({{{}, {0}}, {{0}, {1}, pair}, {{1}, {2}}}, places, {2}));
+  EXPECT_TRUE(findOverwrite({{{}, {0}}, {{0}, {1}, pair}, {{0}, {2}}}, places, {2}));
+}
+
+TEST(Overwrites, FindsAStepThatWritesOverWhatItReads) {
+  const std::vector<std::pair<int, int>> pair = {{0, 1}};
+  auto find = [&](ValuePlace read, ValuePlace written, const std::vector<std::pair<int, int>> &inPlace) {
+    return findOverwrite({{{}, {0}}, {{0}, {1}, inPlace}}, Places{read, written}, {});
+  };
+  EXPECT_FALSE(find({0, 64}, {64, 64}, {}));
+  EXPECT_FALSE(find({0, 64}, {0, 64}, pair));
+  EXPECT_FALSE(find({64, 64}, {96, 0}, {}));
+  // Without permission, or not as a whole.
+  for (const auto &found : {find({0, 64}, {0, 64}, {}), find({0, 64}, {0, 64}, {{1, 0}}), find({0, 64}, {32, 64}, pair),
+                            find({0, 64}, {0, 32}, pair)}) {
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->step, 1u);
+    EXPECT_EQ(found->value, 0);
+  }
 }
 
 TEST(Overwrites, PartsOfAValueStay) {
