@@ -268,7 +268,7 @@ llvm::Error Compiler::buildOneDevice() {
     return candidate.takeError();
   candidate->decision.predictedSeconds = candidate->decision.costSeconds = candidate->decision.boundSeconds =
       candidate->seconds;
-  recordKernels(kernels, candidate->scheduled.plan, view.graph);
+  recordKernels(kernels, candidate->scheduled, view.graph);
   oneDeviceSeconds = candidate->seconds;
   oneDevice = std::move(*candidate);
   return llvm::Error::success();

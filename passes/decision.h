@@ -41,6 +41,7 @@ struct GraphOp {
   bool isView = false;
   bool isProduct = false; // contraction or convolution: priced by FLOPs
   OpKernel kernel;
+  int takenOverBy = -1; // when nothing is split: the operator whose result is written over this one's; -1: none
 };
 
 struct Graph {

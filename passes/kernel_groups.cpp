@@ -40,7 +40,8 @@ static double bytesOf(const GraphOp &op) {
   return bytes;
 }
 
-void recordKernels(const KernelNodes &kernels, const plan::Plan &plan, Graph &graph) {
+void recordKernels(const KernelNodes &kernels, const ScheduledPlan &oneDevice, Graph &graph) {
+  const plan::Plan &plan = oneDevice.plan;
   std::unordered_map<std::string, const plan::Step *> steps;
   for (const plan::Program &program : plan.programs)
     if (program.role != plan::ProgramRole::Init)
@@ -50,6 +51,11 @@ void recordKernels(const KernelNodes &kernels, const plan::Plan &plan, Graph &gr
   std::unordered_map<std::string, int> numbers;
   for (size_t k = 0; k < graph.ops.size(); ++k)
     numbers.emplace(graph.ops[k].name, int(k));
+  for (const TakenOver &taken : oneDevice.takenOver) {
+    auto value = numbers.find(taken.value), by = numbers.find(taken.by);
+    if (value != numbers.end() && by != numbers.end() && graph.ops[size_t(value->second)].results.size() == 1)
+      graph.ops[size_t(value->second)].takenOverBy = by->second;
+  }
   for (size_t number = 0; number < kernels.size(); ++number) {
     auto step = steps.find(kernels[number].name);
     if (step == steps.end())

@@ -4,7 +4,7 @@
 
 #include "cost_model/cluster.h"
 #include "passes/graph.h"
-#include "runtime/plan/plan.h"
+#include "passes/schedule.h"
 
 namespace ampc {
 
@@ -18,7 +18,7 @@ struct KernelMembers {
 using KernelNodes = std::vector<KernelMembers>;
 KernelNodes kernelNodesOf(mlir::ModuleOp kernelized);
 
-/// Fills GraphOp::kernel from the plan of one device.
-void recordKernels(const KernelNodes &kernels, const plan::Plan &plan, Graph &graph);
+/// Fills GraphOp::kernel and GraphOp::takenOverBy from the plan of one device.
+void recordKernels(const KernelNodes &kernels, const ScheduledPlan &oneDevice, Graph &graph);
 
 } // namespace ampc

@@ -138,7 +138,7 @@ std::vector<int> addMemory(const Graph &graph, const ChoiceProblem &choices, con
     if (lifetimes.hasBuffer[k]) {
       for (const Choice &choice : kind.choices)
         node.memoryBytes.push_back(choice.resultBytes * options.slots);
-      node.live = {int64_t(k), std::min<int64_t>(lifetimes.lastReader[k] + 1, span.end)};
+      node.live = {int64_t(k), std::min<int64_t>(lifetimes.end[k], span.end)};
       node.live.end = std::max(node.live.end, node.live.begin + 1);
     }
     for (size_t operand = 0; operand < graph.ops[k].sources.size(); ++operand)

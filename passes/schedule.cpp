@@ -41,6 +41,7 @@ private:
   /// A buffer before it has an offset. Storage decides which arena it goes to.
   struct Virtual {
     plan::Buffer buffer;
+    std::string computedBy;     // the operator; empty if it is none that a kernel holds
     bool atLoad = false;        // written by the init program
     bool readByForward = false; // atLoad buffers that outlive the init program
     bool needsPlace = true;     // Activation or Persistent: placed below
@@ -120,6 +121,11 @@ static bool atLoad(Operation *op) {
 int ClassScheduler::newBuffer(Value value, bool atLoad) {
   Virtual buffer;
   buffer.buffer.sizeBytes = bytesOf(value);
+  if (Operation *op = value.getDefiningOp(); op->getNumRegions() == 1) {
+    Value inside = op->getRegion(0).front().back().getOperand(cast<OpResult>(value).getResultNumber());
+    if (Operation *inner = inside.getDefiningOp())
+      buffer.computedBy = nameOf(inner).str();
+  }
   buffer.atLoad = atLoad;
   buffers.push_back(buffer);
   return int(buffers.size()) - 1;
@@ -487,6 +493,7 @@ void ClassScheduler::chooseInPlace() {
           llvm::count(pending.reads, target) != 1 || llvm::is_contained(pending.writes, target))
         return false;
       pending.values.inPlace.push_back({pending.values.reads[operand], pending.values.writes[result]});
+      out.takenOver.push_back({buffers[pending.values.reads[operand]].computedBy, buffers[old].computedBy});
       pending.writes[result] = target;
       placeOf[old] = target;
       lastRead[target] = lastRead[old];

@@ -8,8 +8,14 @@
 
 namespace ampc {
 
+/// A kernel worked in place: the result of the operator `by` has the bytes of that of the operator `value`.
+struct TakenOver {
+  std::string value, by;
+};
+
 struct ScheduledPlan {
   plan::Plan plan;
+  std::vector<TakenOver> takenOver;
   std::vector<KernelRequest> requests;    // distinct generated kernels
   std::vector<uint32_t> requestKernels;   // plan.kernels index of each request
   std::vector<uint32_t> blobWeights;      // plan.blobs[k] = weights[blobWeights[k]]

@@ -144,7 +144,7 @@ std::vector<int> Planner::cut(const ChoiceProblem &choices, int stages) const {
     costs.transferSeconds.push_back(cost::exchangeSeconds({&pair, 1}, cluster));
     if (lifetimes.hasBuffer[k]) {
       change[k] += resultBytes;
-      change[size_t(lifetimes.lastReader[k]) + 1] -= resultBytes;
+      change[size_t(lifetimes.end[k])] -= resultBytes;
     }
   }
   int64_t live = 0;

@@ -28,6 +28,11 @@ ValueLifetimes lifetimesOf(const Graph &graph) {
   for (size_t k = 0; k < count; ++k)
     lifetimes.hasBuffer.push_back(!graph.ops[k].isView && !graph.ops[k].isOutput &&
                                   (leavesKernel[k] || graph.ops[k].kernel.number < 0));
+  // Where a split makes a reader need another form, that form is what is written over: this one is gone as early.
+  for (size_t k = 0; k < count; ++k) {
+    const int by = graph.ops[k].takenOverBy, behind = lifetimes.lastReader[k] + 1;
+    lifetimes.end.push_back(by > int(k) ? std::min(by, behind) : behind);
+  }
   return lifetimes;
 }
 
@@ -50,7 +55,7 @@ std::vector<int64_t> unsplitBytes(const Graph &graph, const ValueLifetimes &life
     for (const TensorType &type : op.results)
       results += type.sizeBytes();
     bytes[k] += results;
-    bytes[size_t(lifetimes.lastReader[k]) + 1] -= results;
+    bytes[size_t(lifetimes.end[k])] -= results;
   }
   for (size_t k = 1; k < bytes.size(); ++k)
     bytes[k] += bytes[k - 1];

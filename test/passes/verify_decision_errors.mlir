@@ -83,6 +83,10 @@
 // NO-EXECUTOR: AMPC-100: the module after stage 'kernelized' is not well formed: a kernel that nobody executes
 // RUN: not ampc-opt --ampc-verify=kernelized %t/unnamed_library.mlir 2>&1 | FileCheck %s --check-prefix=UNNAMED-LIBRARY
 // UNNAMED-LIBRARY: AMPC-100: the module after stage 'kernelized' is not well formed: a kernel that nobody executes
+// RUN: not ampc-opt --ampc-verify=kernelized %t/over_nothing.mlir 2>&1 | FileCheck %s --check-prefix=OVER-NOTHING
+// RUN: not ampc-opt --ampc-verify=kernelized %t/over_less.mlir 2>&1 | FileCheck %s --check-prefix=OVER-NOTHING
+// RUN: not ampc-opt --ampc-verify=kernelized %t/over_by_library.mlir 2>&1 | FileCheck %s --check-prefix=OVER-NOTHING
+// OVER-NOTHING: AMPC-100: the module after stage 'kernelized' is not well formed: a kernel that writes over what is no operand of its result's size
 // RUN: not ampc-opt --ampc-verify=kernelized %t/other_argument.mlir 2>&1 | FileCheck %s --check-prefix=OTHER-ARGUMENT
 // OTHER-ARGUMENT: AMPC-100: the module after stage 'kernelized' is not well formed: a kernel whose body takes other types than its operands have
 // RUN: not ampc-opt --ampc-verify=kernelized %t/other_result.mlir 2>&1 | FileCheck %s --check-prefix=OTHER-RESULT
@@ -504,6 +508,45 @@ module attributes {ampc.grids = [array<i64: 2>]} {
   func.func @stage0.class0() attributes {ranks = array<i64: 0, 1>, stage = 0 : i64} {
     %0 = ampc.input {index = 0 : i64, name = "x", shapes = [array<i64: 4>], shardings = ["[*]"], stage = 0 : i64} : () -> tensor<4xf32>
     %1 = ampc.kernel %0 {executor = "generated", name = "k"} {
+    ^bb0(%a: tensor<4xf32>):
+      %r = ampc.relu %a {name = "r"} : (tensor<4xf32>) -> tensor<4xf32>
+      ampc.yield %r : (tensor<4xf32>) -> ()
+    } : (tensor<4xf32>) -> tensor<4xf32>
+    return
+  }
+}
+
+//--- over_nothing.mlir
+module attributes {ampc.grids = [array<i64: 2>]} {
+  func.func @stage0.class0() attributes {ranks = array<i64: 0, 1>, stage = 0 : i64} {
+    %0 = ampc.input {index = 0 : i64, name = "x", shapes = [array<i64: 4>], shardings = ["[*]"], stage = 0 : i64} : () -> tensor<4xf32>
+    %1 = ampc.kernel %0 {executor = "generated", in_place = [array<i64: 1, 0>], name = "k"} {
+    ^bb0(%a: tensor<4xf32>):
+      %r = ampc.relu %a {name = "r"} : (tensor<4xf32>) -> tensor<4xf32>
+      ampc.yield %r : (tensor<4xf32>) -> ()
+    } : (tensor<4xf32>) -> tensor<4xf32>
+    return
+  }
+}
+
+//--- over_less.mlir
+module attributes {ampc.grids = [array<i64: 2>]} {
+  func.func @stage0.class0() attributes {ranks = array<i64: 0, 1>, stage = 0 : i64} {
+    %0 = ampc.input {index = 0 : i64, name = "x", shapes = [array<i64: 4>], shardings = ["[*]"], stage = 0 : i64} : () -> tensor<4xf16>
+    %1 = ampc.kernel %0 {executor = "generated", in_place = [array<i64: 0, 0>], name = "k"} {
+    ^bb0(%a: tensor<4xf16>):
+      %r = ampc.cast %a {name = "r", to = "f32"} : (tensor<4xf16>) -> tensor<4xf32>
+      ampc.yield %r : (tensor<4xf32>) -> ()
+    } : (tensor<4xf16>) -> tensor<4xf32>
+    return
+  }
+}
+
+//--- over_by_library.mlir
+module attributes {ampc.grids = [array<i64: 2>]} {
+  func.func @stage0.class0() attributes {ranks = array<i64: 0, 1>, stage = 0 : i64} {
+    %0 = ampc.input {index = 0 : i64, name = "x", shapes = [array<i64: 4>], shardings = ["[*]"], stage = 0 : i64} : () -> tensor<4xf32>
+    %1 = ampc.kernel %0 {executor = "library:onednn.matmul", in_place = [array<i64: 0, 0>], name = "k"} {
     ^bb0(%a: tensor<4xf32>):
       %r = ampc.relu %a {name = "r"} : (tensor<4xf32>) -> tensor<4xf32>
       ampc.yield %r : (tensor<4xf32>) -> ()

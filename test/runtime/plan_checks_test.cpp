@@ -91,6 +91,42 @@ TEST(PlanChecks, Faults) {
        }},
       {"overlaps an operand", [](Plan &p) { p.programs[1].steps[1].writes[0].offsetBytes = 16; }},
       {"overlaps an operand", [](Plan &p) { p.programs[1].steps[1].writes[0] = p.programs[1].steps[1].reads[0]; }},
+      // The pair must be the one that the kernel names, and the very same bytes, which no other operand has.
+      {"overlaps an operand",
+       [](Plan &p) {
+         p.kernels[0].inPlace = {{1, 0}};
+         p.programs[1].steps[7].writes[0] = p.programs[1].steps[7].reads[0];
+       }},
+      {"overlaps an operand",
+       [](Plan &p) {
+         p.kernels[0].inPlace = {{0, 0}};
+         p.programs[1].steps[7].writes[0] = p.programs[1].steps[7].reads[0];
+         p.programs[1].steps[7].writes[0].offsetBytes += 4;
+       }},
+      {"overlaps an operand",
+       [](Plan &p) {
+         p.kernels[0].inPlace = {{0, 0}};
+         p.programs[1].steps[7].writes[0] = p.programs[1].steps[7].reads[0];
+         p.programs[1].steps[7].writes[0].sizeBytes += 4;
+       }},
+      {"overlaps an operand",
+       [](Plan &p) {
+         p.kernels[0].inPlace = {{0, 0}};
+         plan::Step &step = p.programs[1].steps[7];
+         step.writes[0] = step.reads[1] = step.reads[0];
+       }},
+      {"cannot write a result over", [](Plan &p) { p.kernels[0].inPlace = {{2, 0}}; }},
+      {"cannot write a result over", [](Plan &p) { p.kernels[0].inPlace = {{0, 1}}; }},
+      {"cannot write a result over",
+       [](Plan &p) {
+         p.kernels[0].inPlace = {{0, 0}};
+         p.kernels[0].operands[0].shape = {4};
+       }},
+      {"cannot write a result over",
+       [](Plan &p) {
+         p = builtinSample();
+         p.kernels[0].inPlace = {{0, 0}};
+       }},
       {"result of a kernel overlaps the workspace",
        [](Plan &p) { p.programs[1].steps[1].workspace = p.programs[1].steps[1].writes[0]; }},
       {"operand of a kernel overlaps the workspace",
@@ -282,6 +318,16 @@ TEST(PlanChecks, OperandsMayShare) {
   EXPECT_FALSE(plan::checkPlan(plan, 40));
 }
 
+TEST(PlanChecks, ResultsMayReplaceOperandsWhereTheKernelSaysSo) {
+  for (uint32_t operand : {0u, 1u}) {
+    Plan plan = samplePlan();
+    plan.kernels[0].inPlace = {{operand, 0}};
+    EXPECT_FALSE(plan::checkPlan(plan, 40));
+    plan.programs[1].steps[7].writes[0] = plan.programs[1].steps[7].reads[operand];
+    EXPECT_FALSE(plan::checkPlan(plan, 40));
+  }
+}
+
 TEST(PlanChecks, AllReduceInPlaceIsLegal) {
   Plan plan = samplePlan();
   plan.programs[1].steps[4].writes[0] = plan.programs[1].steps[4].reads[0];
@@ -305,7 +351,14 @@ TEST(PlanChecks, WhatIsSentStays) {
   Plan plan = sendingSample();
   auto error = plan::checkPlan(plan, 40);
   EXPECT_FALSE(error) << error->message;
-  // The last kernel writes where the sent value lies; its receiver may read it much later.
+  // The last kernel writes where the sent value lies; its receiver may read it much later. In place is no better.
+  Plan inPlace = plan;
+  inPlace.kernels[0].inPlace = {{0, 0}};
+  inPlace.programs[1].steps[7].reads[0] = inPlace.programs[1].steps[7].writes[0] =
+      inPlace.programs[1].steps[3].reads[0];
+  error = plan::checkPlan(inPlace, 40);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->message.find("over what an earlier one sends"), std::string::npos) << error->message;
   plan.programs[1].steps[7].writes[0] = plan.programs[1].steps[3].reads[0];
   error = plan::checkPlan(plan, 40);
   ASSERT_TRUE(error);

@@ -56,6 +56,7 @@ TEST(PlanFile, RoundTrip) {
   plan.kernels[0].reals = {{"r", {1.5}}};
   plan.kernels[0].strings = {{"s", "t"}};
   plan.kernels[0].workspaceBytes = 0;
+  plan.kernels[0].inPlace = {{0, 0}, {1, 0}};
   plan.programs[1].steps[0].fillBits = 0xff00000000000001u;
   plan.programs[1].steps[0].type = DataType::F32;
   plan.programs[1].steps[1].flops = 10;
@@ -160,7 +161,9 @@ TEST(PlanFile, EveryDamagedByteIsNoticed) {
 
 /// Damage that the hashes do not see: the metadata's bytes changed before they are hashed.
 TEST(PlanFile, DamagedMetadataNeverCrashes) {
-  const std::string good = codegen::serializePlan(samplePlan());
+  plan::Plan sample = samplePlan();
+  sample.kernels[0].inPlace = {{0, 0}, {1, 0}};
+  const std::string good = codegen::serializePlan(sample);
   size_t accepted = 0;
   for (size_t at = 0; at < good.size(); ++at)
     for (int change : {1, 0x80, 0xff, 0x10}) {
@@ -175,6 +178,23 @@ TEST(PlanFile, DamagedMetadataNeverCrashes) {
     plan::Plan plan;
     plan::readPlan(std::string_view(good).substr(0, length), plan);
   }
+}
+
+TEST(PlanFile, HalfAPairIsRefused) {
+  plan::Plan plan = samplePlan();
+  plan.kernels[0].inPlace = {{3, 0}, {1, 0}};
+  const std::string pairs("\x52\x04\x03\0\x01\0", 6); // field 10: four bytes
+  std::string bytes = codegen::serializePlan(plan);
+  const size_t at = bytes.find(pairs);
+  ASSERT_NE(at, std::string::npos);
+  plan::Plan read;
+  ASSERT_FALSE(plan::readPlan(bytes, read));
+  EXPECT_EQ(read.kernels[0].inPlace, plan.kernels[0].inPlace);
+  // Two numbers that have one byte become one number of two bytes.
+  bytes[at + 2] = char(bytes[at + 2] | 0x80);
+  auto error = plan::readPlan(bytes, read);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->message.find("half of a pair"), std::string::npos) << error->message;
 }
 
 TEST(PlanFile, ExternalWeights) {

@@ -494,6 +494,28 @@ TEST(Session, SeveralThreadsPerDevice) {
   }
 }
 
+TEST(Session, ResultsOverOperands) {
+  for (uint32_t operand : {0u, 1u}) {
+    plan::Plan plan = samplePlan();
+    plan.threadsPerDevice = 3;
+    plan.kernels[0].inPlace = {{operand, 0}};
+    plan::Program &forward = plan.programs[1];
+    forward.steps[7].writes[0] = forward.steps[8].reads[0] = forward.steps[7].reads[operand];
+    Opened opened = openPlan(plan);
+    ASSERT_FALSE(opened.error) << opened.error->message;
+    for (int round = 0; round < 20; ++round) {
+      Numbers numbers{float(round)};
+      std::shared_ptr<Request> request;
+      ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
+      ASSERT_TRUE(opened.session->wait(*request, 60));
+      numbers.expectRight();
+    }
+    // The same without permission.
+    plan.kernels[0].inPlace.clear();
+    EXPECT_TRUE(openPlan(plan).error);
+  }
+}
+
 TEST(Session, ThreadsThatShareAKernelHaveWorkspacesOfTheirOwn) {
   plan::Plan plan = samplePlan();
   plan.threadsPerDevice = 3;

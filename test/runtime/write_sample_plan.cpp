@@ -12,6 +12,11 @@ using namespace ampc;
 int writeSeeds(const std::string &folder) {
   plan::Plan plan = test::builtinSample();
   test::writeFile(folder + "/metadata", "\1" + codegen::serializePlan(plan));
+  plan::Plan inPlace = test::samplePlan(); // refused for its kernels, after it has been read and checked
+  inPlace.kernels[0].inPlace = {{0, 0}};
+  inPlace.programs[1].steps[7].writes[0] = inPlace.programs[1].steps[8].reads[0] =
+      inPlace.programs[1].steps[7].reads[0];
+  test::writeFile(folder + "/in_place", "\1" + codegen::serializePlan(inPlace));
   plan.entry.states = {{"x", "y", 0, 0}};
   plan.programs[1].steps[0].reads.clear(); // a fill
   test::writeFile(folder + "/state", "\1" + codegen::serializePlan(plan));
