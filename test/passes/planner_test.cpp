@@ -190,6 +190,28 @@ TEST(Planner, KeepsToTheMemoryLimitOrSaysWhatIsMissing) {
   EXPECT_EQ(shortage->devices, 8);
 }
 
+// Two values of half a size each would not fit beside each other.
+TEST(Planner, ValuesThatAreWrittenOverAreNotCountedTwice) {
+  Graph graph = productChain(4, 1024, 64);
+  int64_t weight = 64 * 64 * 4, value = 1024 * 64 * 4;
+  StrategyOptions options = optionsFor(2);
+  options.memoryLimitBytes = 4 * weight + value * 3 / 4;
+  std::optional<Shortage> shortage;
+  for (const Decision &decision : findDecisions(graph, cluster("cpux2"), options, shortage))
+    EXPECT_FALSE(decision.isLimited);
+  EXPECT_TRUE(shortage && shortage->isProven);
+
+  for (int k = 0; k < 3; ++k)
+    graph.ops[size_t(k)].takenOverBy = k + 1;
+  const ValueLifetimes lifetimes = lifetimesOf(graph);
+  EXPECT_EQ(lifetimes.lastReader[0], 1);
+  EXPECT_EQ(lifetimes.end, (std::vector<int>{1, 2, 3, 5, 5}));
+  EXPECT_EQ(unsplitBytes(graph, lifetimes), (std::vector<int64_t>(5, 4 * weight + value)));
+  shortage.reset();
+  std::vector<Decision> found = findDecisions(graph, cluster("cpux2"), options, shortage);
+  EXPECT_TRUE(llvm::any_of(found, [](const Decision &decision) { return decision.isLimited; }));
+}
+
 TEST(Planner, ThroughputMayUseAPipeline) {
   StrategyOptions options = optionsFor(4);
   options.objective = Objective::Throughput;

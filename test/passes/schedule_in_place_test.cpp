@@ -34,6 +34,7 @@ std::string moduleText(const std::string &factor, const std::string &end) {
 
 /// The product's step and kernel in the forward program.
 struct Product {
+  std::vector<TakenOver> takenOver;
   plan::Step step;
   plan::Kernel kernel;
   plan::Buffer addend;
@@ -61,6 +62,7 @@ Product productOf(const std::string &text, uint32_t threads = 1) {
     return product;
   }
   const plan::Plan &plan = scheduled->plan;
+  product.takenOver = scheduled->takenOver;
   for (const plan::Step &step : plan.programs[plan.ranks[0].forwardProgram].steps) {
     if (step.name == "e")
       product.addend = step.writes[0];
@@ -85,12 +87,16 @@ TEST(InPlaceSum, TakesTheBufferOfADeadAddend) {
   EXPECT_EQ(product.kernel.operands.size(), 2u);
   EXPECT_EQ(product.step.reads.size(), 2u);
   EXPECT_EQ(product.step.writes[0], product.addend);
+  ASSERT_EQ(product.takenOver.size(), 1u);
+  EXPECT_EQ(product.takenOver[0].value, "e");
+  EXPECT_EQ(product.takenOver[0].by, "s");
 }
 
 TEST(InPlaceSum, LeavesAnAddendThatIsReadLater) {
   Product product = productOf(moduleText("%x", "%e"));
   EXPECT_EQ(postOps(product.kernel), "add");
   EXPECT_EQ(product.step.reads.size(), 3u);
+  EXPECT_TRUE(product.takenOver.empty());
   EXPECT_NE(product.step.writes[0], product.addend);
 }
 
