@@ -1,4 +1,4 @@
-// Greedy best-offset placement by decreasing size.
+// Greedy best-offset placement by decreasing size, and by decreasing lifetime where that needs less.
 #include "passes/place_buffers.h"
 
 #include <algorithm>
@@ -6,13 +6,10 @@
 
 namespace ampc {
 
-Placement placeBuffers(const std::vector<Lifetime> &buffers) {
+/// Each buffer of `order` at the lowest offset that no earlier one with an overlapping lifetime occupies.
+static Placement placeInOrder(const std::vector<Lifetime> &buffers, const std::vector<size_t> &order) {
   Placement placement;
   placement.offsets.assign(buffers.size(), 0);
-  std::vector<size_t> order(buffers.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return buffers[a].sizeBytes > buffers[b].sizeBytes; });
   std::vector<size_t> byOffset; // placed buffers, increasing offset
   for (size_t index : order) {
     const Lifetime &buffer = buffers[index];
@@ -36,6 +33,20 @@ Placement placeBuffers(const std::vector<Lifetime> &buffers) {
                     index);
   }
   return placement;
+}
+
+Placement placeBuffers(const std::vector<Lifetime> &buffers) {
+  std::vector<size_t> order(buffers.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return buffers[a].sizeBytes > buffers[b].sizeBytes; });
+  Placement bySize = placeInOrder(buffers, order);
+  // Values that are worked on in place live long: between short ones they would leave gaps.
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return buffers[a].end - buffers[a].begin > buffers[b].end - buffers[b].begin;
+  });
+  Placement byLifetime = placeInOrder(buffers, order);
+  return byLifetime.arenaBytes < bySize.arenaBytes ? byLifetime : bySize;
 }
 
 } // namespace ampc

@@ -34,3 +34,8 @@ TEST(PlaceBuffers, ReusesMemory) {
   EXPECT_EQ(placeBuffers({{0, 1, 640}, {2, 3, 640}, {4, 5, 640}}).arenaBytes, 640u);
   EXPECT_EQ(placeBuffers({{0, 2, 640}, {2, 3, 640}}).arenaBytes, 1280u); // step 2 reads one and writes the other
 }
+
+// The largest first would put the two of them below the one that lives longer, and leave a gap for the small one.
+TEST(PlaceBuffers, LongLifetimesFirstWhereThatTakesLess) {
+  EXPECT_EQ(placeBuffers({{1, 1, 192}, {0, 3, 192}, {4, 5, 192}, {3, 4, 128}}).arenaBytes, 384u);
+}
