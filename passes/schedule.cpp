@@ -465,8 +465,8 @@ bool ClassScheduler::reorder(const std::vector<double> &seconds, std::vector<std
 }
 
 /// A kernel works in the buffer of an operand that nobody reads afterwards, where it may: less memory, and less traffic.
-/// A library kernel that adds such an operand adds its product to it; a generated one writes a result over it. Registers
-/// the kernels of library steps.
+/// A library kernel that adds such an operand adds its product to it; a generated one writes a result over it, as does an
+/// all_reduce. Registers the kernels of library steps.
 void ClassScheduler::chooseInPlace() {
   std::vector<size_t> lastRead(buffers.size(), 0), writers(buffers.size(), 0);
   for (size_t k = 0; k < steps.size(); ++k) {
@@ -506,6 +506,8 @@ void ClassScheduler::chooseInPlace() {
         if (!llvm::is_contained(used, pair))
           used.push_back(pair);
       }
+    if (pending.step.kind == plan::StepKind::AllReduce)
+      workIn(0, 0);
     if (!pending.libraryKernel)
       continue;
     std::optional<InPlaceSum> sum;

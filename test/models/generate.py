@@ -9,6 +9,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import alternating
 import language
 import onnx
 import random_graph
@@ -30,6 +31,7 @@ MODELS = {
     "lstm": (recurrent.lstm, dict(), dict(batch=8, length=50, width=128, hidden=256)),
     "gru": (recurrent.gru, dict(), dict(batch=8, length=50, width=128, hidden=256)),
     "rnn": (recurrent.rnn, dict(), dict(batch=8, length=50, width=128, hidden=256)),
+    "alternating": (alternating.alternating, dict(), dict(size=1024, rounds=6)),
     "random": (random_graph.random_graph, dict(), dict(nodes=40)),
 }
 

@@ -1,4 +1,5 @@
-// Generated kernels work in the buffer of an operand where that is possible, and nobody reads the operand afterwards.
+// Generated kernels and all_reduces work in the buffer of an operand where that is possible, and nobody reads the operand
+// afterwards.
 // RUN: ampc-opt --ampc-partition --ampc-fuse --ampc-choose-kernels --ampc-verify=kernelized %s | FileCheck %s --check-prefix=KERNEL
 // RUN: ampc-opt --ampc-partition --ampc-fuse --ampc-choose-kernels --ampc-schedule %s | FileCheck %s --check-prefix=STEP
 
@@ -52,6 +53,26 @@ module attributes {ampc.grids = [array<i64: 1>, array<i64: 1>]} {
   func.func @stage1() attributes {stage = 1 : i64} {
     %t = ampc.transfer {from = "[* | *]", from_stage = 0 : i64, name = "t", role = "receive", shapes = [array<i64: 32, 32>], shardings = ["[* | *]"], stage = 1 : i64, to_stage = 1 : i64} : () -> tensor<32x32xf32>
     ampc.output %t {index = 0 : i64, name = "y", shapes = [array<i64: 32, 32>], shardings = ["[* | *]"], stage = 1 : i64} : (tensor<32x32xf32>) -> ()
+    return
+  }
+}
+
+// -----
+
+// A sum over devices takes the place of its parts, and the result of its reader that of the sum.
+// STEP:      forward.stage0.class0: stage 0, ranks 0 1, activations 2176 bytes, 1 slots
+// STEP-NEXT:   0 copy x (table 0): input 0[0:4096] -> activation[0:2048]
+// STEP-NEXT:   1 launch part ({{.*}}): activation[0:2048] -> activation[2048:2176]
+// STEP-NEXT:   2 all_reduce sum (communication 0): activation[2048:2176] -> activation[2048:2176]
+// STEP-NEXT:   3 launch r ({{.*}}): activation[2048:2176] -> activation[2048:2176]
+// STEP-NEXT:   4 copy y (table 1): activation[2048:2176] -> output 0[0:128]
+module attributes {ampc.grids = [array<i64: 2>]} {
+  func.func @stage0() attributes {stage = 0 : i64} {
+    %x = ampc.input {at_load = false, index = 0 : i64, name = "x", shapes = [array<i64: 32, 32>], shardings = ["[* | 32:0]"], stage = 0 : i64} : () -> tensor<32x32xf32>
+    %p = ampc.reduce_sum %x {at_load = false, axes = array<i64: 1>, keepdims = 0 : i64, name = "part", shapes = [array<i64: 32>], shardings = ["[*] sum(0)"], stage = 0 : i64} : (tensor<32x32xf32>) -> tensor<32xf32>
+    %s = ampc.reshard %p {at_load = false, axes = array<i64: 0>, from = "[*] sum(0)", kind = "all_reduce", name = "sum", shapes = [array<i64: 32>], shardings = ["[*]"], stage = 0 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+    %r = ampc.relu %s {at_load = false, name = "r", shapes = [array<i64: 32>], shardings = ["[*]"], stage = 0 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+    ampc.output %r {index = 0 : i64, name = "y", shapes = [array<i64: 32>], shardings = ["[*]"], stage = 0 : i64} : (tensor<32xf32>) -> ()
     return
   }
 }
