@@ -175,6 +175,14 @@ TEST(InPlace, ReductionsOverOtherRowsStay) {
                         .op("r", square, "mul", {"d", "c"})
                         .returning({"r"})),
             Pairs());
+  // Row k needs column k, in the same iteration.
+  EXPECT_EQ(pairsOf(Body()
+                        .argument("a", square)
+                        .op("m", square, "transpose", {"a"}, "perm = array<i64: 1, 0>")
+                        .op("s", "tensor<40x1xf32>", "reduce_max", {"m"}, sums(1))
+                        .op("r", square, "sub", {"a", "s"})
+                        .returning({"r"})),
+            Pairs());
   EXPECT_EQ(pairsOf(Body()
                         .argument("a", square)
                         .argument("b", square)
