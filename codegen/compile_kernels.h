@@ -26,8 +26,8 @@ struct KernelRequest {
   /// Operations at all loop points of which a kernel is divisible. The default is some ten microseconds: for less,
   /// waking other cores costs more than they save.
   double leastDividedWork = 1 << 16;
-  /// Which results may have the bytes of an operand when the kernel is called, some of inPlacePairsOf: what the compiler
-  /// is told about memory depends on it.
+  /// Which results may have the bytes of an operand when the kernel is called, some of inPlacePairsOf: what the
+  /// compiler is told about memory depends on it.
   std::vector<plan::InPlacePair> inPlace = {};
 };
 

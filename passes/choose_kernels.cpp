@@ -13,7 +13,7 @@ using namespace mlir;
 
 namespace ampc {
 
-/// Could a result have the bytes of an operand at all? What is computed at load stays, and is small.
+/// Could a result have the bytes of an operand at all? What is computed at load stays.
 static bool hasEqualSizes(Operation *kernel) {
   auto atLoad = kernel->getAttrOfType<BoolAttr>("at_load");
   return !(atLoad && atLoad.getValue()) && llvm::any_of(kernel->getResults(), [&](Value result) {

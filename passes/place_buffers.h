@@ -17,8 +17,8 @@ struct Placement {
   uint64_t arenaBytes = 0;
 };
 
-/// Largest buffers first, or those that live longest where that takes less, each at the lowest offset that no buffer with
-/// an overlapping lifetime occupies.
+/// Largest buffers first, or those that live longest where that takes less, each at the lowest offset that no buffer
+/// with an overlapping lifetime occupies.
 Placement placeBuffers(const std::vector<Lifetime> &buffers);
 
 } // namespace ampc

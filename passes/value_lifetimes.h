@@ -9,8 +9,8 @@ namespace ampc {
 struct ValueLifetimes {
   /// Per operator: the last operator that reads one of its results, through views too; its own number if none does.
   std::vector<int> lastReader;
-  /// Per operator: the first time point at which its results are no more: behind the last reader, or when another result
-  /// is written over them.
+  /// Per operator: the first time point at which its results are no more: behind the last reader, or when another
+  /// result is written over them.
   std::vector<int> end;
   /// Per operator: whether its results need a buffer. Views have that of their operand; what stays inside a kernel has
   /// none.

@@ -93,8 +93,8 @@ Status checkKernel(const Kernel &kernel) {
     if (kernel.kind != KernelKind::Generated || pair.operand >= kernel.operands.size() ||
         pair.result >= kernel.results.size() ||
         bytesOf(kernel.operands[pair.operand]) != bytesOf(kernel.results[pair.result]))
-      return invalid("kernel " + kernel.symbol + " cannot write a result over an operand of another size, over one that "
-                     "does not exist, or without being generated");
+      return invalid("kernel " + kernel.symbol + " cannot write a result over an operand of another size, over one "
+                     "that does not exist, or without being generated");
   return {};
 }
 

@@ -45,7 +45,8 @@ llvm::Expected<std::vector<HostTensor>> evaluateKernel(mlir::ModuleOp module,
 /// The pairs of operand and result that may be the same bytes.
 std::vector<plan::InPlacePair> inPlacePairs(const std::string &text);
 
-/// Everything at once, also with results written over operands where they may be; fails the running test with a message that names the first wrong element.
+/// Everything at once, also with results written over operands where they may be; fails the running test with a message
+/// that names the first wrong element.
 void checkKernel(const std::string &text, const InputSpec &spec = {}, double tolerance = 1e-5,
                  const TargetOptions &options = {});
 
