@@ -42,9 +42,9 @@ struct Timeline {
   std::vector<TimelineStep> steps; // in order of rank, then start
 };
 
-/// A device with one queue runs one step at a time in the list's order; one with two runs the queues side by side: a step
-/// starts when its queue is free and what it waits for is done. Deterministic. Work that does not depend on the plan's rank tables is priced once per
-/// program.
+/// A device with one queue runs one step at a time in the list's order; one with two runs the queues side by side: a
+/// step starts when its queue is free and what it waits for is done. Deterministic. Work that does not depend on the
+/// plan's rank tables is priced once per program.
 Timeline simulate(const plan::Plan &plan, const Cluster &cluster, const SimulateOptions &options = {});
 
 /// Seconds of every step of every program on the device of the first rank that runs it (collectives: their

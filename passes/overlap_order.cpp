@@ -152,15 +152,17 @@ std::vector<StepRange> sideBySide(const std::vector<TimedStep> &steps) {
       writers[value] = at;
   }
   // Once a computation needs a communication, all later computations find that one and those before it done.
-  int64_t doneCommunication = -1;
+  size_t numDone = 0; // of the list, as far as communications go
   writers.clear();
   for (size_t step = 0; step < steps.size(); ++step) {
-    if (!steps[step].isCommunication)
-      for (int value : steps[step].reads)
-        if (auto writer = writers.find(value); writer != writers.end() && steps[writer->second].isCommunication)
-          for (; doneCommunication < writer->second; ++doneCommunication)
-            if (StepRange &range = ranges[size_t(doneCommunication + 1)]; steps[size_t(doneCommunication + 1)].isCommunication)
-              range.end = std::max<int64_t>(doneCommunication + 1, int64_t(step) - 1);
+    for (int value : steps[step].isCommunication ? std::vector<int>() : steps[step].reads) {
+      auto writer = writers.find(value);
+      if (writer == writers.end() || !steps[writer->second].isCommunication)
+        continue;
+      for (; numDone <= size_t(writer->second); ++numDone)
+        if (steps[numDone].isCommunication)
+          ranges[numDone].end = int64_t(step) - 1;
+    }
     for (int value : steps[step].writes)
       writers[value] = int64_t(step);
   }

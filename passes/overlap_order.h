@@ -23,13 +23,14 @@ struct TimedStep {
 std::optional<std::vector<size_t>> overlapOrder(const std::vector<TimedStep> &steps,
                                                 const std::vector<size_t> &communications = {});
 
-/// Two steps of different queues share bytes only in order. So that memory is not what keeps them from running side by
-/// side, a value that a communication touches lives from when that may have started to when the other queue knows that it
-/// is done.
+/// First and last step of a part of a list.
 struct StepRange {
-  int64_t begin = 0, end = 0; // first and last step, by place in the list
+  int64_t begin = 0, end = 0;
 };
-/// Of every step of a list: itself, and for a communication, all steps beside which it may run.
+
+/// Of every step of a list: itself, and for a communication the steps beside which it may run, from when it may start
+/// until a computation needs it or a later one. Queues share bytes in order only: where what a communication touches
+/// lives as long as that, reused memory makes nobody wait.
 std::vector<StepRange> sideBySide(const std::vector<TimedStep> &steps);
 
 } // namespace ampc

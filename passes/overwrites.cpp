@@ -1,5 +1,5 @@
-// Walks the steps with a map from bytes to the value that was written there last, and with the steps of every queue that
-// are known to be done.
+// Walks the steps with a map from bytes to the value that was written there last, and with the steps of every queue
+// that are known to be done.
 #include "passes/overwrites.h"
 
 #include <algorithm>

@@ -34,7 +34,8 @@ public:
       ranks.push_back(uint32_t(rank));
   }
   /// The step list, and a check of its memory. With `stepSeconds` the forward steps are reordered: their communications
-  /// get the order in `communicationOrder`, by name, or leave theirs there if it is empty; false if they cannot take it.
+  /// get the order in `communicationOrder`, by name, or leave theirs there if it is empty; false if they cannot take
+  /// it.
   llvm::Expected<bool> run(const std::vector<double> *stepSeconds, std::vector<std::string> &communicationOrder);
 
 private:
@@ -105,8 +106,8 @@ private:
 
 } // namespace
 
-/// Does the step run on the queue of communications, where there is one? Telling a receiver that its value is there takes
-/// no time: on that queue it would only hold up what comes for the next request.
+/// Does the step run on the queue of communications, where there is one? Telling a receiver that its value is there
+/// takes no time: on that queue it would only hold up what comes for the next request.
 static bool usesLinks(const plan::Step &step, const std::vector<int> &writes) {
   return plan::isCommunication(step.kind) && !(step.kind == plan::StepKind::Send && writes.empty());
 }
@@ -430,8 +431,8 @@ void ClassScheduler::slice(Operation *op) {
   });
 }
 
-/// Puts the forward steps behind those of the load, in the order in which two queues do them best. All classes of a stage
-/// keep one order of communications, or they would wait for each other.
+/// Puts the forward steps behind those of the load, in the order in which two queues do them best. All classes of a
+/// stage keep one order of communications, or they would wait for each other.
 bool ClassScheduler::reorder(const std::vector<double> &seconds, std::vector<std::string> &communicationOrder) {
   std::vector<Pending> loads, forwards;
   for (Pending &pending : steps)
@@ -673,7 +674,8 @@ llvm::Expected<bool> ClassScheduler::run(const std::vector<double> *stepSeconds,
   return true;
 }
 
-/// `isKept`: the stages whose steps keep their order; gains one, and there is no plan, if its classes have no common one.
+/// `isKept`: the stages whose steps keep their order; gains one, and there is no plan, if its classes have no common
+/// one.
 static llvm::Expected<std::optional<ScheduledPlan>> schedule(ModuleOp module, WeightStore &weights,
                                                              const plan::EntryPoint &entry,
                                                              const ScheduleOptions &options,

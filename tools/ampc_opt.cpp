@@ -1,7 +1,8 @@
-// Runs passes over MLIR text, for the lit tests: ampc-opt [--ampc-PASS ...] [--ampc-verify=STAGE] FILE. A file may
-// hold several modules, separated by lines `// -----`; each is handled by itself. --ampc-schedule, at the end, prints the
-// step list instead of the module; --ampc-schedule=PRESET the one for devices of a cluster preset, with its steps in the
-// order that overlaps most. Not meant for users; decisions come from the attributes that `annotate` would have written.
+// Runs passes over MLIR text, for the lit tests: ampc-opt [--ampc-PASS ...] [--ampc-verify=STAGE] FILE. A file may hold
+// several modules, separated by lines `// -----`; each is handled by itself. --ampc-schedule, at the end, prints the
+// step list instead of the module; --ampc-schedule=PRESET the one for devices of a cluster preset, with its steps in
+// the order that overlaps most. Not meant for users; decisions come from the attributes that `annotate` would have
+// written.
 #include "cost_model/simulate.h"
 #include "ir/dialect.h"
 #include "passes/passes.h"

@@ -7,8 +7,9 @@
 namespace ampc::plan {
 
 /// Indices in range, names, shapes and sizes sound, buffers inside their arenas and apart where a step writes, moves
-/// inside their buffers, no element written twice by one step, waits on earlier events that order what queues share, collectives in one order on all
-/// members of a group. `blobSectionBytes`: size of the embedded weights, for their ranges.
+/// inside their buffers, no element written twice by one step, waits on earlier events that order what queues share,
+/// collectives in one order on all members of a group. `blobSectionBytes`: size of the embedded weights, for their
+/// ranges.
 Status checkPlan(const Plan &plan, uint64_t blobSectionBytes);
 
 /// The part about collectives: every rank's init and forward programs are walked side by side; each

@@ -1,6 +1,6 @@
-// Queues run side by side: what two of them touch is safe only if events order it. Every program is walked in the list's
-// order with two things in hand: per step, how far each queue is known to have come when the step begins, and per byte,
-// who wrote it last and who has read it since.
+// Queues run side by side: what two of them touch is safe only if events order it. Every program is walked in the
+// list's order with two things in hand: per step, how far each queue is known to have come when the step begins, and
+// per byte, who wrote it last and who has read it since.
 #include "runtime/plan/plan_checks.h"
 
 #include <algorithm>
@@ -16,8 +16,8 @@ namespace {
 /// Of each queue: the steps before this number in the list are done.
 using Progress = std::array<size_t, maxQueues>;
 
-/// Bytes of one memory. Whoever writes is alone with them afterwards: those before it have been found to be done by then,
-/// so that whoever comes after it comes after them.
+/// Bytes of one memory. Whoever writes is alone with them afterwards: those before it have been found to be done by
+/// then, so that whoever comes after it comes after them.
 class SharedBytes {
 public:
   /// A step of another queue that touches bytes of [begin, end) and need not be done; notes the access.

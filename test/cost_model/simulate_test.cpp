@@ -150,7 +150,8 @@ TEST(Simulate, communicationHidesBehindComputation) {
 TEST(Simulate, aReceiverNeedNotHaveSentToFetchTheNextRequest) {
   // Three stages of 2 s; fetching takes 1 s on the second queue, announcing nothing on the first.
   plan::Plan plan = planOf({{launch("a", 2, 0), meet("ab", StepKind::Send, 0, 1)},
-                            {meet("ab", StepKind::Send, 0, 0, 1), launch("b", 2, 1, 0, {0}), meet("bc", StepKind::Send, 1, 2)},
+                            {meet("ab", StepKind::Send, 0, 0, 1), launch("b", 2, 1, 0, {0}),
+                             meet("bc", StepKind::Send, 1, 2)},
                             {meet("bc", StepKind::Send, 1, 0, 1), launch("c", 2, 1, 0, {0})}});
   for (uint32_t k = 0; k < 2; ++k) {
     addCommunication(plan, StepKind::Send, {{k, k + 1}});

@@ -1,5 +1,6 @@
-// Orders for two queues by hand, and random programs: whatever order and placement, the waits that are derived from bytes
-// make them safe, every single one is needed, and the three that know about it agree: order, checker of memory, loader.
+// Orders for two queues by hand, and random programs: whatever order and placement, the waits that are derived from
+// bytes make them safe, every single one is needed, and the three that know about it agree: order, checker of memory,
+// loader.
 #include "passes/overlap_order.h"
 #include "passes/overwrites.h"
 #include "passes/place_buffers.h"
