@@ -14,9 +14,9 @@ namespace ampc {
 /// known to be done by a step that is.
 struct StepValues {
   std::vector<int> reads, writes;
-  std::vector<std::pair<int, int>> inPlace = {}; // a value that is read, and one that may be made of it in its place
   uint32_t queue = 0;
   std::vector<size_t> waits = {}; // earlier steps
+  std::vector<std::pair<int, int>> inPlace = {}; // a value that is read, and one that may be made of it in its place
 };
 
 /// Bytes of one arena.

@@ -34,14 +34,14 @@ TEST(Overwrites, FindsAReadOfWhatNobodyWrote) {
 TEST(Overwrites, WorkInPlaceEndsTheOldValue) {
   const Places places = {ValuePlace{0, 64}, ValuePlace{0, 64}, ValuePlace{64, 64}};
   const std::vector<std::pair<int, int>> pair = {{0, 1}};
-  EXPECT_FALSE(findOverwrite({{{}, {0}}, {{0}, {1}, pair}, {{1}, {2}}}, places, {2}));
-  EXPECT_TRUE(findOverwrite({{{}, {0}}, {{0}, {1}, pair}, {{0}, {2}}}, places, {2}));
+  EXPECT_FALSE(findOverwrite({{{}, {0}}, {{0}, {1}, 0, {}, pair}, {{1}, {2}}}, places, {2}));
+  EXPECT_TRUE(findOverwrite({{{}, {0}}, {{0}, {1}, 0, {}, pair}, {{0}, {2}}}, places, {2}));
 }
 
 TEST(Overwrites, FindsAStepThatWritesOverWhatItReads) {
   const std::vector<std::pair<int, int>> pair = {{0, 1}};
   auto find = [&](ValuePlace read, ValuePlace written, const std::vector<std::pair<int, int>> &inPlace) {
-    return findOverwrite({{{}, {0}}, {{0}, {1}, inPlace}}, Places{read, written}, {});
+    return findOverwrite({{{}, {0}}, {{0}, {1}, 0, {}, inPlace}}, Places{read, written}, {});
   };
   EXPECT_FALSE(find({0, 64}, {64, 64}, {}));
   EXPECT_FALSE(find({0, 64}, {0, 64}, pair));
