@@ -46,6 +46,8 @@ Status runPlan(const Options &options) {
   auto session = Session::open(executable->path(), {options.weightsFolder, !options.traceFile.empty()});
   if (!session)
     return session.takeFailure();
+  if (Status failure = session->takeStates(entry, *inputs))
+    return failure;
   auto outputs = Session::allocateOutputs(entry);
   if (!outputs)
     return outputs.takeFailure();

@@ -83,6 +83,19 @@ Result<std::vector<Tensor>> Session::allocateOutputs(const plan::EntryPoint &ent
   return outputs;
 }
 
+Status Session::takeStates(const plan::EntryPoint &entry, std::vector<Tensor> &inputs) {
+  for (const plan::StateTensor &state : entry.states) {
+    Tensor &value = inputs[state.inputIndex];
+    if (value.bytes.size() == 0)
+      continue;
+    ampc_buffer buffer{value.bytes.data(), value.bytes.size(), ampc_type(value.type)};
+    if (Status failure = failureOf(ampc_session_set_state(handle.get(), state.input.c_str(), &buffer)))
+      return failure;
+    value.bytes = AlignedBytes();
+  }
+  return std::nullopt;
+}
+
 Status Session::run(const std::vector<Tensor> &inputs, std::vector<Tensor> &outputs) {
   InterruptListener listener;
   std::vector<ampc_buffer> in = buffersOf(inputs), out = buffersOf(outputs);

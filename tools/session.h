@@ -22,6 +22,9 @@ public:
   uint32_t slots() const { return ampc_session_slot_count(handle.get()); }
   /// Memory for every output of `entry`.
   static Result<std::vector<Tensor>> allocateOutputs(const plan::EntryPoint &entry);
+  /// Sets the states for which `inputs` has a value, and takes the values out of it: a request that came with one would
+  /// start from it again, whatever the request before has left.
+  Status takeStates(const plan::EntryPoint &entry, std::vector<Tensor> &inputs);
   /// Executes once. An interrupt cancels the request. Inputs without bytes are states.
   Status run(const std::vector<Tensor> &inputs, std::vector<Tensor> &outputs);
   /// Keeps all slots busy until `count` requests are done; all read `inputs`, outputs are dropped.

@@ -231,6 +231,13 @@ def states_are_carried(shell):
     shell.good("sum.onnx", "--devices", "2", "--state", "total=next")
     shell.good("run", "sum.plan", "--input", "x=ones.npy", "--repeat", "3", "--output-dir", "out")
     assert np.array_equal(np.load(shell.path("out/output_0.npy")), np.full(4, 3, np.float32))
+    # A file for the state is its value before the first execution, not before each.
+    for repeat in (1, 2, 3):
+        shell.good("run", "sum.plan", "--input", "x=ones.npy", "--input", "total=ones.npy", "--repeat", str(repeat),
+                   "--output-dir", "out")
+        assert np.array_equal(np.load(shell.path("out/output_1.npy")), np.full(4, 1 + repeat, np.float32)), repeat
+    shell.good("verify", "sum.plan", "--input", "total=ones.npy")
+    shell.good("bench", "sum.plan", "--input", "total=ones.npy", "--repeat", "3")
     shutil.rmtree(shell.path("out"))
     for name in ("sum.onnx", "sum.plan", "ones.npy"):
         os.remove(shell.path(name))

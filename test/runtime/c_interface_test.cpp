@@ -268,6 +268,17 @@ TEST(CInterface, State) {
   session.zeroStates();
   session.getState("y", buffer(state));
   EXPECT_EQ(state[2], 0);
+  // A given state input stands in for the session's in one request; what that leaves is carried on.
+  std::vector<float> given(10, 100);
+  for (int step = 0; step < 2; ++step) {
+    session.run({buffer(given)}, {noBuffer(), noBuffer()});
+    session.getState("x", buffer(state));
+    EXPECT_EQ(state[2], 104.0f);
+  }
+  session.run({noBuffer()}, {noBuffer(), noBuffer()});
+  session.getState("x", buffer(state));
+  EXPECT_EQ(state[2], 108.0f);
+  EXPECT_EQ(given[2], 100);
 }
 
 } // namespace

@@ -167,7 +167,9 @@ AMPC_API ampc_status *ampc_session_rank_statistics(const ampc_session *session, 
 
 /* Queues one execution. Buffers stay untouched by the caller until ampc_request_wait says so. `inputs` and
  * `outputs` are in the order of the plan; `data` may be NULL for a state input (the session's state is used)
- * and for outputs that nobody wants. Requests are executed in the order of their submission, slot_count at a
+ * and for outputs that nobody wants. A state input that is given stands in for the session's state in this request
+ * only; the state that the request leaves is carried as ever, so giving the same buffer each time starts each request
+ * from it (to set a state once: ampc_session_set_state). Requests are executed in the order of their submission, slot_count at a
  * time. */
 AMPC_API ampc_status *ampc_session_submit(ampc_session *session, const ampc_buffer *inputs,
                                           uint32_t input_count, const ampc_buffer *outputs,
