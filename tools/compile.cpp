@@ -22,6 +22,12 @@ static std::string defaultPlanPath(const std::string &modelPath) {
   return base + ".plan";
 }
 
+std::string planPathOf(const Options &options) {
+  if (!options.stopAfter.empty() || (options.verb == Verb::Plan && options.outputFile.empty()))
+    return "";
+  return options.outputFile.empty() ? defaultPlanPath(options.operands[0]) : options.outputFile;
+}
+
 /// One line that changes on a terminal, plain lines elsewhere.
 static std::function<void(const std::string &, double)> progressPrinter(const Options &options) {
   if (options.quiet || options.json)
@@ -99,8 +105,8 @@ Status runCompile(const Options &options) {
   if (!compiler)
     return compiler.takeFailure();
 
-  bool writes = options.stopAfter.empty() && (!onlyPlan || !options.outputFile.empty());
-  std::string planPath = !writes ? "" : options.outputFile.empty() ? defaultPlanPath(model) : options.outputFile;
+  std::string planPath = planPathOf(options);
+  bool writes = !planPath.empty();
   if (!options.quiet && !options.json)
     std::printf("%s for %u device%s (%s)\n", model.c_str(), cluster->numDevices(),
                 cluster->numDevices() == 1 ? "" : "s", cluster->name.c_str());

@@ -84,6 +84,11 @@ static bool bindValues(Options &bound, const Failure &failure, const ScannedMode
   return !chosen.empty();
 }
 
+ScannedModel scanStoredModel(const plan::PlanFile &file) {
+  std::span<const std::byte> stored = file.model();
+  return scanModel({reinterpret_cast<const char *>(stored.data()), stored.size()}).value_or(ScannedModel{});
+}
+
 Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Options &options) {
   auto isPlan = isPlanFile(operand);
   if (!isPlan)
@@ -101,10 +106,7 @@ Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Op
     if (!compiler)
       return compiler.takeFailure();
     ScannedModel model = scanModelFile(operand).value_or(ScannedModel{});
-    std::vector<std::string> names;
-    for (const ScannedInput &input : model.inputs)
-      names.push_back(input.name);
-    auto files = findInputFiles(names, options);
+    auto files = findInputFiles(inputNames({}, model), options);
     if (!files)
       return files.takeFailure();
     auto bound = bindShapes(options, model, *files);
@@ -128,9 +130,7 @@ Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Op
   if (result.plan().reportJson.find("\"" + std::string(plannedOnlyKey) + "\":true") != std::string::npos)
     return Failure{ErrorCode::Unsupported, "this plan has no code: `ampc plan` wrote it to be looked at",
                    {{"plan", operand}}, "compile the model with `ampc MODEL.onnx`, without the verb plan"};
-  std::span<const std::byte> stored = result.file->model();
-  result.scanned =
-      scanModel({reinterpret_cast<const char *>(stored.data()), stored.size()}).value_or(ScannedModel{});
+  result.scanned = scanStoredModel(*result.file);
   return result;
 }
 

@@ -12,6 +12,9 @@ namespace ampc::tools {
 /// True when the file begins like a plan.
 Result<bool> isPlanFile(const std::string &path);
 
+/// The model inside a plan; empty where there is none.
+ScannedModel scanStoredModel(const plan::PlanFile &file);
+
 class ExecutablePlan {
 public:
   /// `operand` is a plan or a model. A model is compiled with the options into a temporary plan; inputs whose files are

@@ -102,6 +102,12 @@ Status createFolder(const std::string &path) {
   return std::nullopt;
 }
 
+bool isSameFile(const std::string &path, const std::string &other) {
+  struct stat first = {}, second = {};
+  return ::stat(path.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 && S_ISREG(first.st_mode) &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 TemporaryFile::TemporaryFile(std::string finalPath) : targetPath(std::move(finalPath)) {
   temporaryPath = targetPath + ".partial-" + std::to_string(::getpid());
   slot = registerForRemoval(temporaryPath);

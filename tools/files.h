@@ -18,6 +18,8 @@ Result<std::string> readFileBeginning(const std::string &path, size_t count);
 /// Creates or truncates `path` and writes the pieces.
 Status writeFile(const std::string &path, std::initializer_list<std::string_view> pieces);
 Status createFolder(const std::string &path);
+/// Whether both are one existing regular file, whatever links lead there.
+bool isSameFile(const std::string &path, const std::string &other);
 
 /// A name beside the final one. The file is removed again unless `commit` gave it its final name.
 class TemporaryFile {

@@ -142,16 +142,19 @@ static Status checkTensor(const Tensor &tensor, const plan::Tensor &expected, co
                  "convert the file, or compile the model for this shape with --shape or --dim"};
 }
 
-Result<std::vector<Tensor>> gatherInputs(const plan::EntryPoint &entry, const ScannedModel &model,
-                                         const Options &options, MissingInput missing) {
-  // Positions count the model's own inputs; those that were bound are no inputs of the plan any more.
+std::vector<std::string> inputNames(const plan::EntryPoint &entry, const ScannedModel &model) {
   std::vector<std::string> names;
   for (const ScannedInput &input : model.inputs)
     names.push_back(input.name);
   for (const plan::Tensor &input : entry.inputs)
     if (std::find(names.begin(), names.end(), input.name) == names.end())
       names.push_back(input.name);
-  auto files = findInputFiles(names, options);
+  return names;
+}
+
+Result<std::vector<Tensor>> gatherInputs(const plan::EntryPoint &entry, const ScannedModel &model,
+                                         const Options &options, MissingInput missing) {
+  auto files = findInputFiles(inputNames(entry, model), options);
   if (!files)
     return files.takeFailure();
   for (const auto &[name, text] : entry.boundValues)

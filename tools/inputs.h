@@ -21,6 +21,10 @@ Result<std::vector<Tensor>> gatherInputs(const plan::EntryPoint &entry, const Sc
 Result<std::map<std::string, std::string>> findInputFiles(const std::vector<std::string> &inputNames,
                                                           const Options &options);
 
+/// Names that an input may be given by: the model's own inputs, by position, then what else the entry point has. Those
+/// that were bound are no inputs of the plan any more.
+std::vector<std::string> inputNames(const plan::EntryPoint &entry, const ScannedModel &model);
+
 bool isState(const plan::EntryPoint &entry, size_t input);
 
 } // namespace ampc::tools

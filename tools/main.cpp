@@ -1,5 +1,6 @@
 // The command line: parses, calls the verb, turns a failure into its exit code.
 #include "tools/interrupt.h"
+#include "tools/overwriting.h"
 #include "tools/verbs.h"
 
 #include <csignal>
@@ -11,6 +12,8 @@ using namespace ampc;
 using namespace ampc::tools;
 
 static Status call(const Options &options) {
+  if (Status failure = refuseOverwriting(options))
+    return failure;
   switch (options.verb) {
   case Verb::Compile:
   case Verb::Plan:

@@ -34,25 +34,42 @@ struct GraphScan {
   std::map<std::string, std::vector<int64_t>> shapes; // initializers and declared shapes
   std::set<std::string> initializers;
   std::vector<ScannedInput> inputs;
+  std::set<std::string> externalFiles;
+  size_t numOutputs = 0;
+  int depth = 0; // of graphs within graphs
 
   void graph(pbf_reader message) {
     while (message.next()) {
-      if (isBlock(message, 1))
+      if (isBlock(message, 1)) {
         node(message.get_message());
-      else if (isBlock(message, 5))
+      } else if (isBlock(message, 5)) {
         initializer(message.get_message());
-      else if (isBlock(message, 11))
+      } else if (isBlock(message, 11)) {
         declaration(message.get_message(), true);
-      else if (isBlock(message, 13))
+      } else if (isBlock(message, 13)) {
         declaration(message.get_message(), false);
+      } else {
+        numOutputs += isBlock(message, 12);
+        message.skip();
+      }
+    }
+  }
+
+  /// A function of the model: of interest are the weights in its body.
+  void function(pbf_reader message) {
+    while (message.next()) {
+      if (isBlock(message, 7))
+        node(message.get_message());
       else
         message.skip();
     }
   }
 
 private:
-  static std::vector<int64_t> tensorShape(pbf_reader message, std::string *name) {
+  std::vector<int64_t> tensorShape(pbf_reader message, std::string *name) {
     std::vector<int64_t> shape;
+    std::string location;
+    bool isExternal = false;
     while (message.next()) {
       if (isNumber(message, 1))
         shape.push_back(message.get_int64());
@@ -61,10 +78,30 @@ private:
           shape.push_back(extent);
       else if (isBlock(message, 8) && name)
         *name = textOf(message.get_view());
+      else if (isBlock(message, 13))
+        externalFact(message.get_message(), location);
+      else if (isNumber(message, 14))
+        isExternal = message.get_int32() == 1;
       else
         message.skip();
     }
+    if (isExternal && !location.empty())
+      externalFiles.insert(location);
     return shape;
+  }
+
+  static void externalFact(pbf_reader message, std::string &location) {
+    std::string key, value;
+    while (message.next()) {
+      if (isBlock(message, 1))
+        key = textOf(message.get_view());
+      else if (isBlock(message, 2))
+        value = textOf(message.get_view());
+      else
+        message.skip();
+    }
+    if (key == "location")
+      location = value;
   }
 
   void initializer(pbf_reader message) {
@@ -91,17 +128,35 @@ private:
     nodes.push_back(std::move(node));
   }
 
-  static void attribute(pbf_reader message, Node &node) {
+  /// Names in a branch or body are its own; its weights may be in files all the same.
+  void subgraph(pbf_reader message) {
+    constexpr int deepest = 64; // a damaged model may nest without end
+    if (depth == deepest)
+      return;
+    GraphScan inner;
+    inner.depth = depth + 1;
+    inner.graph(message);
+    externalFiles.merge(inner.externalFiles);
+  }
+
+  void attribute(pbf_reader message, Node &node) {
     std::string name;
     while (message.next()) {
-      if (isBlock(message, 1))
+      if (isBlock(message, 1)) {
         name = textOf(message.get_view());
-      else if (isNumber(message, 3) && name == "axis")
+      } else if (isNumber(message, 3) && name == "axis") {
         node.axis = message.get_int64();
-      else if (isBlock(message, 5) && name == "value")
-        node.constantShape = tensorShape(message.get_message(), nullptr);
-      else
+      } else if (isBlock(message, 5)) {
+        std::vector<int64_t> shape = tensorShape(message.get_message(), nullptr);
+        if (name == "value")
+          node.constantShape = std::move(shape);
+      } else if (isBlock(message, 10)) {
+        tensorShape(message.get_message(), nullptr);
+      } else if (isBlock(message, 6) || isBlock(message, 11)) {
+        subgraph(message.get_message());
+      } else {
         message.skip();
+      }
     }
   }
 
@@ -228,6 +283,10 @@ std::optional<ScannedModel> scanModel(std::string_view modelBytes) {
       if (isBlock(message, 7)) {
         scan.graph(message.get_message());
         hasGraph = true;
+      } else if (isBlock(message, 25)) {
+        GraphScan body; // its names are its own
+        body.function(message.get_message());
+        scan.externalFiles.merge(body.externalFiles);
       } else {
         message.skip();
       }
@@ -238,6 +297,8 @@ std::optional<ScannedModel> scanModel(std::string_view modelBytes) {
     for (ScannedInput &input : scan.inputs)
       if (!scan.initializers.count(input.name))
         model.inputs.push_back(input);
+    model.numOutputs = scan.numOutputs;
+    model.externalFiles.assign(scan.externalFiles.begin(), scan.externalFiles.end());
     findIndexBounds(scan, model);
     return model;
   } catch (const protozero::exception &) {

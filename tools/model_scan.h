@@ -1,5 +1,6 @@
-// What the command line itself wants to know of an ONNX model without compiling it: its inputs, and which integers
-// index tables. Reads the wire format lazily; tensor payloads are skipped over, and nothing is checked.
+// What the command line itself wants to know of an ONNX model without compiling it: its inputs, which integers index
+// tables, and which files belong to it. Reads the wire format lazily; tensor payloads are skipped over, and nothing is
+// checked.
 #pragma once
 
 #include "runtime/plan/data_type.h"
@@ -25,6 +26,9 @@ struct ScannedModel {
   std::vector<ScannedInput> inputs;
   /// Inputs that index a table: the number of its rows (the least, where there are several).
   std::map<std::string, int64_t> indexBounds;
+  size_t numOutputs = 0;
+  /// Files with weights, as the model names them: relative to its folder.
+  std::vector<std::string> externalFiles;
 };
 
 /// Nothing when the bytes are not a model.

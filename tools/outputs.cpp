@@ -15,6 +15,10 @@ TensorFormat formatOf(const Options &options) {
   return options.outputFormat == "pb" ? TensorFormat::Pb : TensorFormat::Npy;
 }
 
+std::string outputFileName(TensorFormat format, size_t output) {
+  return "output_" + std::to_string(output) + (format == TensorFormat::Pb ? ".pb" : ".npy");
+}
+
 Status checkOutputFormat(const Options &options, const plan::EntryPoint &entry) {
   if (options.outputFolder.empty())
     return std::nullopt;
@@ -33,7 +37,7 @@ Status writeOutputs(const std::string &folder, TensorFormat format, const plan::
   std::deque<TemporaryFile> files;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const plan::Tensor &output = entry.outputs[i];
-    std::string file = "output_" + std::to_string(i) + (format == TensorFormat::Pb ? ".pb" : ".npy");
+    std::string file = outputFileName(format, i);
     files.emplace_back(folder + "/" + file);
     if (Status failure = writeTensorFile(files.back().path(), format, outputs[i], output.name))
       return failure;
@@ -42,7 +46,7 @@ Status writeOutputs(const std::string &folder, TensorFormat format, const plan::
                     {"shape", output.shape},
                     {"file", file}});
   }
-  files.emplace_back(folder + "/outputs.json");
+  files.emplace_back(folder + "/" + outputListName);
   using Json = nlohmann::ordered_json;
   if (Status failure = writeFile(files.back().path(), {list.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"}))
     return failure;

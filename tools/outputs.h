@@ -12,6 +12,10 @@ namespace ampc::tools {
 Status writeOutputs(const std::string &folder, TensorFormat format, const plan::EntryPoint &entry,
                     const std::vector<Tensor> &outputs);
 
+/// The file of one output, and the list of all, inside the folder.
+std::string outputFileName(TensorFormat format, size_t output);
+inline constexpr const char *outputListName = "outputs.json";
+
 /// Fails with Usage when an output cannot be stored in the format; called before anything is executed.
 Status checkOutputFormat(const Options &options, const plan::EntryPoint &entry);
 

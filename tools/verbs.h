@@ -6,6 +6,8 @@
 namespace ampc::tools {
 
 Status runCompile(const Options &options); // also `ampc plan`
+/// Where `ampc` or `ampc plan` writes the plan; empty: nowhere.
+std::string planPathOf(const Options &options);
 Status runPlan(const Options &options);    // `ampc run`
 Status runVerify(const Options &options);
 Status runReport(const Options &options);

@@ -3,10 +3,12 @@
 
 import os
 import re
+import shutil
+import subprocess
 import sys
 
 import numpy as np
-from command_line_shell import ERROR, onnx, run_in_shell
+from command_line_shell import ERROR, PROGRAM, onnx, run_in_shell
 from onnx import helper
 
 CASES = []
@@ -117,6 +119,53 @@ def file_system_errors(shell):
     os.mkfifo(shell.path("pipe"))
     shell.refused(6, "run", "pipe")
     os.remove(shell.path("pipe"))
+
+
+@case
+def nothing_is_written_over_what_is_read(shell):
+    os.makedirs(shell.path("own/out"))
+    for name in ("mlp.onnx", "mlp.plan", "x.npy"):
+        shutil.copy(shell.path(name), shell.path("own/" + name))
+    shutil.copy(shell.path("x.npy"), shell.path("own/out/output_0.npy"))
+    shutil.copy(shell.path("x.npy"), shell.path("own/out/x.npy"))
+    shutil.copy(shell.path("mlp.onnx"), shell.path("own/model.plan"))
+    onnx.save(onnx.load(shell.path("mlp.onnx")), shell.path("own/split.onnx"), save_as_external_data=True,
+              location="weights.bin", size_threshold=0)
+    os.symlink("mlp.onnx", shell.path("own/symbolic.plan"))
+    os.link(shell.path("own/mlp.onnx"), shell.path("own/hard.plan"))
+    shell.good("own/mlp.onnx", "--weights", "external", "-o", "own/thin.plan")
+    shell.good("probe", "--devices", "2", "-o", "own/host.json", "--quiet")
+    files = {path: open(path, "rb").read() for path in shell.files()}
+    given = ["--input", "x=own/x.npy"]
+    for arguments, written, read in (
+            (["own/mlp.onnx", "-o", "own/mlp.onnx"], "own/mlp.onnx", "own/mlp.onnx"),
+            (["own/mlp.onnx", "-o", "own/symbolic.plan"], "own/symbolic.plan", "own/mlp.onnx"),
+            (["own/symbolic.plan", "-o", "own/hard.plan"], "own/hard.plan", "own/symbolic.plan"),
+            (["plan", "own/mlp.onnx", "-o", "own/../own/mlp.onnx"], "own/../own/mlp.onnx", "own/mlp.onnx"),
+            (["own/mlp.onnx", "--cluster", "own/host.json", "-o", "own/host.json"], "own/host.json", "own/host.json"),
+            (["own/split.onnx", "-o", "own/weights.bin"], "own/weights.bin", "own/weights.bin"),
+            (["run", "own/split.onnx", *given, "--trace", "own/weights.bin"], "own/weights.bin", "own/weights.bin"),
+            (["run", "own/mlp.onnx", *given, "--trace", "own/mlp.onnx"], "own/mlp.onnx", "own/mlp.onnx"),
+            (["run", "own/mlp.plan", *given, "--trace", "own/x.npy"], "own/x.npy", "own/x.npy"),
+            (["bench", "own/mlp.plan", "--trace", "own/mlp.plan"], "own/mlp.plan", "own/mlp.plan"),
+            (["bench", "own/mlp.plan", "--inputs", "own/out", "--trace", "own/out/x.npy"], "own/out/x.npy",
+             "own/out/x.npy"),
+            (["run", "own/thin.plan", *given, "--trace", "own/mlp.onnx"], "own/mlp.onnx", "own/mlp.onnx"),
+            (["report", "own/mlp.plan", "-o", "own/mlp.plan"], "own/mlp.plan", "own/mlp.plan"),
+            (["run", "own/mlp.plan", "--input", "x=own/out/output_0.npy", "--output-dir", "own/out"],
+             "own/out/output_0.npy", "own/out/output_0.npy")):
+        text = shell.refused(2, *arguments)
+        assert f"  written: {written}\n" in text and f"  read: {read}\n" in text, (arguments, text)
+    # Without -o, a model that is called .plan.
+    process = subprocess.run([PROGRAM, "model.plan"], cwd=shell.path("own"), env={}, capture_output=True, text=True)
+    assert process.returncode == 2 and "-o FILE" in process.stderr, process
+    assert files == {path: open(path, "rb").read() for path in shell.files()}
+    # What is not read may go, and files beside an input are no inputs.
+    shell.good("own/mlp.onnx", "-o", "own/mlp.plan")
+    os.rename(shell.path("own/out/output_0.npy"), shell.path("own/out/output_1.npy"))
+    shell.good("run", "own/mlp.plan", "--input", "x=own/out/output_1.npy", "--output-dir", "own/out")
+    shell.good("run", "own/mlp.plan", "--inputs", "own/out", "--output-dir", "own/out")
+    shutil.rmtree(shell.path("own"))
 
 
 @case

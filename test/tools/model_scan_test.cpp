@@ -66,6 +66,57 @@ TEST(ModelScan, InputsAndIndexBounds) {
   EXPECT_EQ(model->indexBounds["ids"], 101);
 }
 
+static std::string externalTensor(const std::string &name, const std::string &file) {
+  std::string fact, tensor;
+  pbf_writer(fact).add_string(1, "location");
+  pbf_writer(fact).add_string(2, file);
+  pbf_writer(tensor).add_string(8, name);
+  pbf_writer(tensor).add_message(13, fact);
+  pbf_writer(tensor).add_int32(14, 1);
+  return tensor;
+}
+
+/// An attribute with one message in `field`: 5 is a tensor, 6 a graph.
+static std::string nodeWith(uint32_t field, const std::string &message) {
+  std::string attribute, node;
+  pbf_writer(attribute).add_string(1, "value");
+  pbf_writer(attribute).add_message(field, message);
+  pbf_writer(node).add_message(5, attribute);
+  return node;
+}
+
+TEST(ModelScan, FilesOfWeightsWhereverTheyAreNamed) {
+  std::string branch, function, graph, model;
+  pbf_writer(branch).add_message(5, externalTensor("inner", "branch.bin"));
+  pbf_writer(branch).add_message(12, valueInfo("branch_out", 1, {3}));
+  pbf_writer(function).add_message(7, nodeWith(5, externalTensor("", "function.bin")));
+  pbf_writer(graph).add_message(5, externalTensor("w", "weights.bin"));
+  pbf_writer(graph).add_message(5, externalTensor("v", "weights.bin"));
+  pbf_writer(graph).add_message(1, nodeWith(5, externalTensor("", "constant.bin")));
+  pbf_writer(graph).add_message(1, nodeWith(6, branch));
+  pbf_writer(graph).add_message(12, valueInfo("y", 1, {3}));
+  pbf_writer(graph).add_message(12, valueInfo("z", 1, {3}));
+  pbf_writer(model).add_message(7, graph);
+  pbf_writer(model).add_message(25, function);
+  auto scanned = scanModel(model);
+  ASSERT_TRUE(scanned.has_value());
+  EXPECT_EQ(scanned->numOutputs, 2u);
+  EXPECT_EQ(scanned->externalFiles,
+            (std::vector<std::string>{"branch.bin", "constant.bin", "function.bin", "weights.bin"}));
+}
+
+TEST(ModelScan, GraphsWithoutEndNeverCrash) {
+  std::string graph;
+  for (int depth = 0; depth < 3000; ++depth) {
+    std::string outer;
+    pbf_writer(outer).add_message(1, nodeWith(6, graph));
+    graph = std::move(outer);
+  }
+  std::string model;
+  pbf_writer(model).add_message(7, graph);
+  EXPECT_TRUE(scanModel(model).has_value());
+}
+
 TEST(ModelScan, DamagedBytesNeverCrash) {
   std::mt19937 random(1);
   std::string original = sampleModel();
