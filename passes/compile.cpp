@@ -14,6 +14,7 @@
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
@@ -136,12 +137,25 @@ llvm::Error Compiler::writeDump(StringRef stage, StringRef extension,
   SmallString<128> path(options.dumpFolder);
   std::string number = std::to_string(numDumps++);
   llvm::sys::path::append(path, (number.size() < 2 ? "0" : "") + number + "_" + stage + "." + extension);
+  // A dump gets its name when it is complete.
+  const std::string temporary = (path + ".partial-" + std::to_string(llvm::sys::Process::getProcessId())).str();
   std::error_code error;
-  llvm::raw_fd_ostream os(path, error);
-  if (error)
-    return makeError(ErrorCode::FileSystem, "cannot write a dump: " + error.message(), {{"file", path.str().str()}});
-  print(os);
-  return llvm::Error::success();
+  {
+    llvm::raw_fd_ostream os(temporary, error);
+    if (!error) {
+      print(os);
+      os.close();
+      error = os.error();
+      os.clear_error(); // the stream ends the process when it goes with an error
+    }
+  }
+  if (!error)
+    error = llvm::sys::fs::rename(temporary, path);
+  if (!error)
+    return llvm::Error::success();
+  llvm::sys::fs::remove(temporary);
+  return makeError(ErrorCode::FileSystem, "cannot write a dump: " + error.message(), {{"file", path.str().str()}},
+                   error == std::errc::no_space_on_device ? "free some space, or dump to another file system" : "");
 }
 
 llvm::Error Compiler::import() {

@@ -3,7 +3,9 @@
 
 import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -166,6 +168,27 @@ def nothing_is_written_over_what_is_read(shell):
     shell.good("run", "own/mlp.plan", "--input", "x=own/out/output_1.npy", "--output-dir", "own/out")
     shell.good("run", "own/mlp.plan", "--inputs", "own/out", "--output-dir", "own/out")
     shutil.rmtree(shell.path("own"))
+
+
+def allow_small_files_only():
+    """In the new process: what a full disk does to a file that outgrows it, without one."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+
+@case
+def a_dump_that_does_not_fit(shell):
+    for arguments in (["mlp.onnx", "-o", "dumped.plan", "--dump", "stages"],
+                      ["plan", "mlp.onnx", "--dump", "stages", "--stop-after", "imported"]):
+        process = subprocess.run([PROGRAM, *arguments], cwd=shell.folder, env={}, capture_output=True, text=True,
+                                 preexec_fn=allow_small_files_only)
+        assert process.returncode == 6 and ERROR.match(process.stderr), process
+        assert "stages/00_imported.mlir" in process.stderr, process.stderr
+        assert not os.listdir(shell.path("stages")), os.listdir(shell.path("stages"))
+        assert not os.path.exists(shell.path("dumped.plan"))
+    os.makedirs(shell.path("stages/00_imported.mlir/in the way"))
+    assert "00_imported.mlir" in shell.refused(6, "mlp.onnx", "-o", "dumped.plan", "--dump", "stages")
+    shutil.rmtree(shell.path("stages"))
 
 
 @case
