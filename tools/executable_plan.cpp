@@ -89,10 +89,17 @@ ScannedModel scanStoredModel(const plan::PlanFile &file) {
   return scanModel({reinterpret_cast<const char *>(stored.data()), stored.size()}).value_or(ScannedModel{});
 }
 
+static Failure uselessWeightsFolder(const std::string &what, const std::string &path) {
+  return {ErrorCode::Usage, "--weights-dir says where the external weights of a plan are, but this is a " + what,
+          {{"file", path}}, "leave the option out"};
+}
+
 Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Options &options) {
   auto isPlan = isPlanFile(operand);
   if (!isPlan)
     return isPlan.takeFailure();
+  if (!*isPlan && options.has("weights-dir"))
+    return uselessWeightsFolder("model", operand);
   ExecutablePlan result;
   result.planPath = operand;
   if (*isPlan) {
@@ -127,6 +134,9 @@ Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Op
   if (!file)
     return file.takeFailure();
   result.file = std::move(*file);
+  auto isExternal = [](const plan::Blob &blob) { return !blob.externalFile.empty(); };
+  if (options.has("weights-dir") && std::none_of(result.plan().blobs.begin(), result.plan().blobs.end(), isExternal))
+    return uselessWeightsFolder("plan that holds its weights", operand);
   if (result.plan().reportJson.find("\"" + std::string(plannedOnlyKey) + "\":true") != std::string::npos)
     return Failure{ErrorCode::Unsupported, "this plan has no code: `ampc plan` wrote it to be looked at",
                    {{"plan", operand}}, "compile the model with `ampc MODEL.onnx`, without the verb plan"};

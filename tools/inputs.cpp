@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <dirent.h>
+#include <set>
 #include <sstream>
 
 namespace ampc::tools {
@@ -83,16 +84,31 @@ static Status findInFolder(const std::string &folder, const std::vector<std::str
   return std::nullopt;
 }
 
+/// Of NAME=FILE: names and paths may both hold '='. The last one that ends an input's name, else the first. So every
+/// input can be given; a path that would make a name longer is written as ./FILE.
+static size_t endOfName(const std::string &text, const std::vector<std::string> &inputNames) {
+  size_t end = text.find('=');
+  for (size_t equals = end; equals < text.size() - 1; equals = text.find('=', equals + 1)) // a file follows
+    if (std::find(inputNames.begin(), inputNames.end(), text.substr(0, equals)) != inputNames.end())
+      end = equals;
+  return end;
+}
+
 Result<std::map<std::string, std::string>> findInputFiles(const std::vector<std::string> &inputNames,
                                                           const Options &options) {
   std::map<std::string, std::string> files;
   if (!options.inputFolder.empty())
     if (Status failure = findInFolder(options.inputFolder, inputNames, files))
       return *failure;
-  for (const auto &[name, file] : options.inputFiles) {
+  std::set<std::string> given;
+  for (const std::string &text : options.inputFiles) {
+    size_t equals = endOfName(text, inputNames);
+    std::string name = text.substr(0, equals);
     if (std::find(inputNames.begin(), inputNames.end(), name) == inputNames.end())
       return unknownInput(name, inputNames);
-    files[name] = file; // stands above the folder
+    if (!given.insert(name).second)
+      return Failure{ErrorCode::Usage, "--input is given twice for '" + name + "'", {}, "give it once"};
+    files[name] = text.substr(equals + 1); // stands above the folder
   }
   return files;
 }

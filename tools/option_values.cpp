@@ -122,7 +122,8 @@ Status storeInput(Options &options, const std::string &text) {
   std::string name, file;
   if (!splitPair(text, false, name, file))
     return wrong("NAME=FILE");
-  return options.inputFiles.emplace(name, file).second ? std::nullopt : twice("--input", name);
+  options.inputFiles.push_back(text);
+  return std::nullopt;
 }
 
 Status storeStrategy(Options &options, const std::string &text) {

@@ -70,6 +70,16 @@ Result<Verb> takeVerb(std::vector<std::string> &arguments) {
   return Verb::Compile;
 }
 
+/// For `ampc help WORD`.
+Failure unknownVerb(const std::string &word) {
+  std::vector<std::string> names;
+  for (const VerbRow &row : verbTable())
+    names.push_back(row.name);
+  std::string meant = closest(word, names);
+  return usage("'" + word + "' is no verb of ampc",
+               meant.empty() ? "`ampc help` lists the verbs" : "did you mean `ampc help " + meant + "`?");
+}
+
 Status checkOperands(const Options &options) {
   const VerbRow &verb = rowOf(options.verb);
   int count = int(options.operands.size());
@@ -80,6 +90,11 @@ Status checkOperands(const Options &options) {
   if (count > verb.maxOperands)
     return usage("there is one word too many: '" + options.operands[size_t(verb.maxOperands)] + "'",
                  "the form is: " + form);
+  if (options.verb == Verb::Help && count > 0) {
+    auto isMeant = [&](const VerbRow &row) { return options.operands[0] == row.name; };
+    if (std::none_of(verbTable().begin(), verbTable().end(), isMeant))
+      return unknownVerb(options.operands[0]);
+  }
   return std::nullopt;
 }
 

@@ -37,7 +37,7 @@ struct Options {
 
   // Executing
   std::string weightsFolder, inputFolder, outputFolder, outputFormat = "npy", traceFile;
-  std::map<std::string, std::string> inputFiles;
+  std::vector<std::string> inputFiles; // NAME=FILE; where the name ends is known with the names (findInputFiles)
   std::optional<uint64_t> randomInputs;
   int64_t repeat = 1;
   std::optional<double> tolerance;

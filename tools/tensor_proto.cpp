@@ -140,6 +140,8 @@ Result<Tensor> build(const Fields &fields) {
   if (fields.isExternal)
     return Failure{ErrorCode::InvalidTensor, "the TensorProto keeps its data in another file", {},
                    "store the data in the tensor file itself"};
+  if (fields.type == 0) // an empty file, or something else whose fields happen to have other numbers
+    return invalid("it does not say the type of its elements");
   auto type = dataTypeOfOnnx(fields.type);
   if (!type)
     return Failure{ErrorCode::UnsupportedType,

@@ -291,6 +291,21 @@ def an_empty_input_can_decide_a_shape(shell):
 
 
 @case
+def names_of_inputs_may_hold_equals_signs(shell):
+    save_model(shell, "names.onnx", [helper.make_node("Sub", ["a", "a=b"], ["y"])], {"a": (1, [4]), "a=b": (1, [4])},
+               {"y": (1, [4])})
+    np.save(shell.path("b=5.npy"), np.full(4, 5, np.float32))
+    np.save(shell.path("3.npy"), np.full(4, 3, np.float32))
+    shell.good("names.onnx")
+    for operand in ("names.onnx", "names.plan"):
+        shell.good("run", operand, "--input", "a=b=3.npy", "--input", "a=./b=5.npy", "--output-dir", "out")
+        assert np.array_equal(np.load(shell.path("out/output_0.npy")), np.full(4, 2, np.float32)), operand
+    shutil.rmtree(shell.path("out"))
+    for name in ("names.onnx", "names.plan", "b=5.npy", "3.npy"):
+        os.remove(shell.path(name))
+
+
+@case
 def random_inputs_fill_what_no_file_gives(shell):
     save_model(shell, "two.onnx", [helper.make_node("Sub", ["a", "b"], ["y"])], {"a": (1, [64]), "b": (1, [64])},
                {"y": (1, [64])})

@@ -31,6 +31,13 @@ def usage_errors(shell):
                       ["mlp.onnx", "--stop-after", "nowhere"], ["mlp.onnx", "--shape", "nothing=1x2"]):
         shell.refused(2, *arguments)
     assert "--devices" in shell.refused(2, "mlp.onnx", "--devces", "2")
+    for word in ("help", "--help"):
+        assert "ampc help verify" in shell.refused(2, word, "verfy")
+        assert "ampc help" in shell.refused(2, word, "quite_other")
+    shell.refused(2, "run", "mlp.plan", "--input", "x=x.npy", "--input", "x=x.npy")
+    for verb in ("run", "verify", "bench"):
+        for operand in ("mlp.plan", "mlp.onnx"):
+            assert "--weights-dir" in shell.refused(2, verb, operand, "--input", "x=x.npy", "--weights-dir", "nowhere")
 
 
 @case
@@ -71,6 +78,9 @@ def wrong_tensors(shell):
     for content in (b"", b"\x93NUMPY", good[:-1], good + b"x", good.replace(b"<f4", b"<q4"), b"no tensor"):
         shell.write("wrong.npy", content)
         shell.refused(3, "run", "mlp.plan", "--input", "x=wrong.npy")
+    shell.write("wrong.pb", b"")
+    assert "wrong.pb" in shell.refused(3, "run", "mlp.plan", "--input", "x=wrong.pb")
+    os.remove(shell.path("wrong.pb"))
     shell.refused(6, "run", "mlp.plan", "--input", "x=missing.npy")
     os.remove(shell.path("wrong.npy"))
 

@@ -1,4 +1,5 @@
 // The command line: what is accepted, what is refused, and with which exit code.
+#include "tools/inputs.h"
 #include "tools/options.h"
 
 #include <gtest/gtest.h>
@@ -40,8 +41,22 @@ TEST(Options, BothWaysOfGivingValues) {
   EXPECT_EQ(options.memoryLimitBytes, 400u << 20);
 }
 
-TEST(Options, InputFilesMayHoldEqualsSigns) {
-  EXPECT_EQ(parsed({"run", "p.plan", "--input", "x=a=b.npy"}).inputFiles["x"], "a=b.npy");
+TEST(Options, NamesAndFilesMayHoldEqualsSigns) {
+  auto filesOf = [](const std::vector<std::string> &names, const std::vector<std::string> &given) {
+    std::vector<std::string> arguments = {"run", "p.plan"};
+    for (const std::string &text : given)
+      arguments.insert(arguments.end(), {"--input", text});
+    auto files = findInputFiles(names, parsed(arguments));
+    return files ? *files : std::map<std::string, std::string>{{"failed", files.takeFailure().sentence}};
+  };
+  using Files = std::map<std::string, std::string>;
+  EXPECT_EQ(filesOf({"x"}, {"x=a=b.npy"}), (Files{{"x", "a=b.npy"}}));
+  EXPECT_EQ(filesOf({"a", "x=y"}, {"x=y=file.npy", "a=b"}), (Files{{"x=y", "file.npy"}, {"a", "b"}}));
+  EXPECT_EQ(filesOf({"x", "x=y"}, {"x=y=f", "x=./y=f"}), (Files{{"x=y", "f"}, {"x", "./y=f"}}));
+  EXPECT_EQ(filesOf({"x", "x=y"}, {"x=y="}), (Files{{"x", "y="}}));
+  EXPECT_EQ(filesOf({"x", "x=y"}, {"x=y"}), (Files{{"x", "y"}}));
+  EXPECT_EQ(filesOf({"x"}, {"z=y=f"}), (Files{{"failed", "the model has no input 'z'"}}));
+  EXPECT_EQ(filesOf({"x=y"}, {"x=y=f", "x=y=g"}), (Files{{"failed", "--input is given twice for 'x=y'"}}));
   EXPECT_EQ(parsed({"m.onnx", "--dim", "a=b=3"}).dims["a=b"], 3);
 }
 
