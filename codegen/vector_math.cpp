@@ -94,12 +94,13 @@ public:
                           result);
   }
 
-  // x P(x^2) / Q(x^2), constant beyond `limit`.
+  // x P(x^2) / Q(x^2), and exactly 1 or -1 beyond `limit`: what is multiplied by 1 - f(x) must vanish there.
   Value *oddRational(Value *x, double limit, ArrayRef<double> p, ArrayRef<double> q) {
-    x = atLeast(atMost(x, limit), -limit);
-    Value *square = b.CreateFMul(x, x);
-    Value *result = b.CreateFDiv(b.CreateFMul(x, polynomial(square, p)), polynomial(square, q));
-    return atLeast(atMost(result, 1), -1);
+    Value *near = atLeast(atMost(x, limit), -limit);
+    Value *square = b.CreateFMul(near, near);
+    Value *result = b.CreateFDiv(b.CreateFMul(near, polynomial(square, p)), polynomial(square, q));
+    result = b.CreateSelect(b.CreateFCmpOGT(x, real(limit)), real(1), atMost(result, 1));
+    return b.CreateSelect(b.CreateFCmpOLT(x, real(-limit)), real(-1), atLeast(result, -1));
   }
 
   Value *tanh(Value *x) {
