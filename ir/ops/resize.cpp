@@ -193,7 +193,7 @@ static ImportResults importUpsample(ImportContext &context) {
   ResizePlan plan;
   plan.options.mode = context.string("mode", "nearest");
   plan.options.coordinates = "asymmetric";
-  plan.options.nearest = "floor";
+  plan.options.roundsByScale = true;
   if (context.version() < 7)
     scales = {1, 1, context.real("height_scale", 1), context.real("width_scale", 1)};
   else if (context.version() < 9)
@@ -219,7 +219,7 @@ static void keepAspectRatio(ResizePlan &plan, const Shape &axes, bool larger) {
     scale = larger ? std::max(scale, plan.axes[size_t(axis)].scale)
                    : std::min(scale, plan.axes[size_t(axis)].scale);
   for (int64_t axis : axes) {
-    double to = std::floor(scale * double(plan.axes[size_t(axis)].from) + 0.5);
+    double to = std::round(double(float(scale) * float(plan.axes[size_t(axis)].from)));
     plan.axes[size_t(axis)].scale = scale;
     plan.axes[size_t(axis)].to = to >= 0 && to < 1e15 ? int64_t(to) : -1;
   }
@@ -233,7 +233,8 @@ static ImportResults importResize(ImportContext &context) {
   bool isFirst = context.version() < 11; // version 10: scales only, no coordinate transformation
   plan.options.coordinates =
       isFirst ? "asymmetric" : context.string("coordinate_transformation_mode", "half_pixel");
-  plan.options.nearest = isFirst ? "floor" : context.string("nearest_mode", "round_prefer_floor");
+  plan.options.nearest = context.string("nearest_mode", "round_prefer_floor");
+  plan.options.roundsByScale = isFirst;
   plan.options.cubicCoefficient = context.real("cubic_coeff_a", -0.75);
   plan.options.excludeOutside = context.integer("exclude_outside", 0) != 0;
   plan.options.antialias = context.integer("antialias", 0) != 0;
@@ -264,7 +265,7 @@ static ImportResults importResize(ImportContext &context) {
   for (size_t k = 0; k < axes.size(); ++k) {
     ResizeAxis &axis = plan.axes[size_t(axes[k])];
     axis.to = hasScales ? scaledExtent(axis.from, scales[k]) : sizes[k];
-    axis.scale = hasScales ? scales[k] : axis.from ? double(sizes[k]) / double(axis.from) : 1;
+    axis.scale = hasScales ? scales[k] : axis.from ? double(float(sizes[k]) / float(axis.from)) : 1;
     if (axis.to == 0 && axis.scale == 0)
       axis.scale = 1;
     if (!roi.empty()) {

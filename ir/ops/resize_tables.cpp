@@ -1,4 +1,5 @@
-// Formulas of the ONNX specification of Resize, version 19, in double.
+// Formulas of the ONNX specification of Resize, version 19. Coordinates are f32, rounded after every operation as
+// ONNX Runtime does: which neighbour is the nearest of two equally near ones depends on the last bit.
 #include "ir/ops/resize_tables.h"
 
 #include <algorithm>
@@ -21,41 +22,51 @@ std::optional<std::string> checkResizeOptions(const ResizeOptions &options) {
   return std::nullopt;
 }
 
-// Where result position `p` lies on the operand's axis, by the formula of its mode.
-static double exactCoordinate(const ResizeOptions &options, const ResizeAxis &axis, double p) {
+// Where result position `p` lies on the operand's axis, by the formula of its mode. Lengths are whole: what a scale
+// leaves over when the extent is cut to an integer does not count.
+static float exactCoordinate(const ResizeOptions &options, const ResizeAxis &axis, float p) {
   const std::string &mode = options.coordinates;
-  double length = double(axis.from), resized = axis.scale * length;
+  float scale = float(axis.scale), last = float(axis.from) - 1, resized = float(axis.to);
   if (mode == "align_corners")
-    return resized == 1 ? 0 : p * (length - 1) / (resized - 1);
+    return resized == 1 ? 0 : p * last / (resized - 1);
   if (mode == "asymmetric")
-    return p / axis.scale;
+    return p / scale;
   if (mode == "tf_crop_and_resize") {
-    double span = (axis.roiEnd - axis.roiBegin) * (length - 1);
-    return axis.roiBegin * (length - 1) + (resized == 1 ? span / 2 : p * span / (resized - 1));
+    float begin = float(axis.roiBegin), end = float(axis.roiEnd);
+    return resized > 1 ? begin * last + p * (end - begin) * last / (resized - 1) : 0.5f * (begin + end) * last;
   }
   if (mode == "tf_half_pixel_for_nn")
-    return (p + 0.5) / axis.scale;
-  double half = (p + 0.5) / axis.scale - 0.5;
-  if (mode == "pytorch_half_pixel")
-    return resized == 1 ? -0.5 : half;
-  if (mode == "half_pixel_symmetric")
-    return half + length / 2 * (1 - double(axis.to) / resized);
-  return half;
+    return (p + 0.5f) / scale;
+  if (mode == "pytorch_half_pixel" && resized <= 1)
+    return 0;
+  if (mode == "half_pixel_symmetric") {
+    float length = float(axis.from);
+    float shift = length / 2 * (1 - resized / (scale * length));
+    return float(shift + (double(p) + 0.5) / scale - 0.5);
+  }
+  return (p + 0.5f) / scale - 0.5f;
 }
 
 // Coordinates far outside the axis read its ends wherever they are; they must only fit an index.
 static double sourceCoordinate(const ResizeOptions &options, const ResizeAxis &axis, double p) {
   constexpr double farAway = 1e15;
-  double x = exactCoordinate(options, axis, p);
+  double x = double(exactCoordinate(options, axis, float(p)));
   return std::isnan(x) ? 0 : std::clamp(x, -farAway, farAway);
 }
 
-static int64_t nearestIndex(const std::string &mode, double x) {
+static int64_t nearestIndex(const ResizeOptions &options, const ResizeAxis &axis, double x) {
+  std::string mode = options.nearest;
+  if (options.roundsByScale)
+    mode = axis.scale < 1 ? "ceil" : "floor";
   if (mode == "floor")
     return int64_t(std::floor(x));
   if (mode == "ceil")
     return int64_t(std::ceil(x));
-  return int64_t(mode == "round_prefer_ceil" ? std::floor(x + 0.5) : std::ceil(x - 0.5));
+  // Two neighbours are equally near also where only the rounding of the coordinate makes a difference, as in ONNX Runtime.
+  constexpr double tie = 1e-6;
+  double left = std::floor(x), excess = x - left - 0.5;
+  bool takesLeft = mode == "round_prefer_ceil" ? excess < -tie : excess <= tie;
+  return int64_t(left) + (takesLeft ? 0 : 1);
 }
 
 // The interpolation kernel at distance `x`.
@@ -92,7 +103,7 @@ InterpolationTable interpolationTable(const ResizeOptions &options, const Resize
     outside.push_back(crops && (x < 0 || x > double(axis.from - 1)));
     anyOutside |= outside.back();
     if (isNearest) {
-      table.indices.push_back(std::clamp<int64_t>(nearestIndex(options.nearest, x), 0, axis.from - 1));
+      table.indices.push_back(std::clamp<int64_t>(nearestIndex(options, axis, x), 0, axis.from - 1));
       continue;
     }
     // The base is the neighbour on the left, x itself excluded: the distance to it is in (0, 1].

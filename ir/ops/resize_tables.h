@@ -13,6 +13,7 @@ struct ResizeOptions {
   std::string coordinates = "half_pixel"; // ONNX's coordinate_transformation_mode
   std::string mode = "nearest";           // nearest, linear, cubic
   std::string nearest = "round_prefer_floor";
+  bool roundsByScale = false; // before version 11: ceil where the axis shrinks, else floor, whatever `nearest` says
   double cubicCoefficient = -0.75;
   bool excludeOutside = false, antialias = false;
 };
