@@ -94,8 +94,11 @@ private:
     Scalar p = align ? (g + 1.0) / 2.0 * (extent - 1) : ((g + 1.0) * extent - 1.0) / 2.0;
     if (mode == "nearest")
       p = roundEven(p);
+    // Every tap is clamped by itself. A cubic one lies up to two elements further out and still has a weight of its own;
+    // from there on all of them read the border, and infinite coordinates must not become weights.
+    double beyond = mode == "cubic" ? 3 : 0;
     if (padding == "border")
-      p = min(max(p, 0.0), extent - 1);
+      p = min(max(p, -beyond), extent - 1 + beyond);
     else if (padding == "reflection")
       p = reflect(p, extent);
     return p;
