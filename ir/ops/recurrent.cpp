@@ -35,6 +35,7 @@ private:
   double clip = 0;
   bool inputForget = false, linearBeforeReset = false;
   Value lengths; // null: every sample has all steps
+  bool mayBeEmpty = false; // some sample may have no step at all
 
   struct State {
     Value h, c;
@@ -271,6 +272,7 @@ ImportResults Recurrence::expand() {
   if (e.operand(4)) {
     std::optional<HostTensor> known = context.constant(4);
     std::vector<int64_t> values = known ? known->integers() : std::vector<int64_t>();
+    mayBeEmpty = !known || std::any_of(values.begin(), values.end(), [](int64_t n) { return n < 1; });
     if (!known || std::any_of(values.begin(), values.end(), [&](int64_t n) { return n < steps; }))
       lengths = e.reshape(e.operand(4), {batch, 1}, "lengths");
   }
@@ -310,6 +312,13 @@ ImportResults Recurrence::expand() {
       if (wantsY)
         outputs[d][t] = e.reshape(output, {1, 1, batch, hidden}, "y_step");
       state = next;
+    }
+    // A sample without steps ends in zeros, not in its initial state: ONNX leaves it open, ONNX Runtime does that.
+    if (mayBeEmpty && (e.operand(5) || (cell == Cell::Lstm && e.operand(6)))) {
+      Value any = e.binary("greater", lengths, e.number(e.element(lengths), 0), "any_step");
+      state.h = e.where(any, state.h, e.number(wide, 0), "final");
+      if (state.c)
+        state.c = e.where(any, state.c, e.number(wide, 0), "final_cell");
     }
     lastH.push_back(e.reshape(state.h, {1, batch, hidden}, "last"));
     if (cell == Cell::Lstm)

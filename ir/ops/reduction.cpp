@@ -87,8 +87,20 @@ static ImportResults importReduce(ImportContext &context, const ReduceForm &form
   if (type == DataType::Bool) // ReduceMax and ReduceMin since opset 20
     x = e.cast(x, DataType::U8, "widen");
   auto plain = [&](Value value, llvm::StringRef suffix) { return e.reduce(form.row, value, axes, keep, suffix); };
-  if (name == "ReduceMean")
+  if (name == "ReduceMean") {
+    Expansion::Shape shape = e.shape(x);
+    int64_t count = 1;
+    for (int64_t axis : axes)
+      count *= e.failed() ? 1 : shape[size_t(axis)];
+    // The mean of nothing is undefined in ONNX and 0 in ONNX Runtime: the sum alone.
+    if (count == 0)
+      return e.done({plain(x, "")});
+    // Integers are added in f64, which does not wrap around, and divided: the quotient is truncated, so it must be exact
+    // where it is a whole number.
+    if (!isFloat(type))
+      return e.done({e.cast(e.div(plain(e.cast(x, DataType::F64, "widen"), "sum"), double(count), "mean"), type, "")});
     return e.done({e.cast(e.reduceMean(e.toComputeType(x), axes, keep, computeType(type) == type ? "" : "mean"), type, "")});
+  }
   if (name == "ReduceL1")
     return e.done({plain(e.unary("abs", x), "")});
   if (name == "ReduceSumSquare")
