@@ -113,7 +113,7 @@ Result<ExecutablePlan> ExecutablePlan::open(const std::string &operand, const Op
     if (!compiler)
       return compiler.takeFailure();
     ScannedModel model = scanModelFile(operand).value_or(ScannedModel{});
-    auto files = findInputFiles(inputNames({}, model), options);
+    auto files = findInputFiles(inputNames({}, model), model, options);
     if (!files)
       return files.takeFailure();
     auto bound = bindShapes(options, model, *files);

@@ -11,7 +11,12 @@
 
 namespace ampc::tools {
 
-static Failure unknownInput(const std::string &name, const std::vector<std::string> &names) {
+static Failure unknownInput(const std::string &name, const std::vector<std::string> &names,
+                            const ScannedModel &model) {
+  if (model.defaults.count(name))
+    return {ErrorCode::UnknownName, "the model has a value of its own for '" + name + "' and the plan takes none", {},
+            "compile the model with --value " + name + "=... for another value, or remove the initializer '" + name +
+                "' from the model to have an input"};
   Failure failure{ErrorCode::UnknownName, "the model has no input '" + name + "'", {}, ""};
   std::string list;
   for (const std::string &known : names)
@@ -47,7 +52,7 @@ static std::optional<size_t> positionOf(const std::string &file) {
 }
 
 static Status findInFolder(const std::string &folder, const std::vector<std::string> &inputNames,
-                           std::map<std::string, std::string> &files) {
+                           const ScannedModel &model, std::map<std::string, std::string> &files) {
   auto entries = listFolder(folder);
   if (!entries)
     return entries.takeFailure();
@@ -69,7 +74,7 @@ static Status findInFolder(const std::string &folder, const std::vector<std::str
         return isEqual || name == stem;
       });
       if (match == inputNames.end()) {
-        Failure failure = unknownInput(stem, inputNames);
+        Failure failure = unknownInput(stem, inputNames, model);
         failure.facts.insert(failure.facts.begin(), {"file", path});
         return failure;
       }
@@ -95,17 +100,17 @@ static size_t endOfName(const std::string &text, const std::vector<std::string> 
 }
 
 Result<std::map<std::string, std::string>> findInputFiles(const std::vector<std::string> &inputNames,
-                                                          const Options &options) {
+                                                          const ScannedModel &model, const Options &options) {
   std::map<std::string, std::string> files;
   if (!options.inputFolder.empty())
-    if (Status failure = findInFolder(options.inputFolder, inputNames, files))
+    if (Status failure = findInFolder(options.inputFolder, inputNames, model, files))
       return *failure;
   std::set<std::string> given;
   for (const std::string &text : options.inputFiles) {
     size_t equals = endOfName(text, inputNames);
     std::string name = text.substr(0, equals);
     if (std::find(inputNames.begin(), inputNames.end(), name) == inputNames.end())
-      return unknownInput(name, inputNames);
+      return unknownInput(name, inputNames, model);
     if (!given.insert(name).second)
       return Failure{ErrorCode::Usage, "--input is given twice for '" + name + "'", {}, "give it once"};
     files[name] = text.substr(equals + 1); // stands above the folder
@@ -170,7 +175,7 @@ std::vector<std::string> inputNames(const plan::EntryPoint &entry, const Scanned
 
 Result<std::vector<Tensor>> gatherInputs(const plan::EntryPoint &entry, const ScannedModel &model,
                                          const Options &options, MissingInput missing) {
-  auto files = findInputFiles(inputNames(entry, model), options);
+  auto files = findInputFiles(inputNames(entry, model), model, options);
   if (!files)
     return files.takeFailure();
   for (const auto &[name, text] : entry.boundValues)

@@ -19,7 +19,7 @@ Result<std::vector<Tensor>> gatherInputs(const plan::EntryPoint &entry, const Sc
 
 /// The files given for the inputs of a model, by input name: `--input`, and what `--inputs FOLDER` holds.
 Result<std::map<std::string, std::string>> findInputFiles(const std::vector<std::string> &inputNames,
-                                                          const Options &options);
+                                                          const ScannedModel &model, const Options &options);
 
 /// Names that an input may be given by: the model's own inputs, by position, then what else the entry point has. Those
 /// that were bound are no inputs of the plan any more.

@@ -295,7 +295,9 @@ std::optional<ScannedModel> scanModel(std::string_view modelBytes) {
       return std::nullopt;
     ScannedModel model;
     for (ScannedInput &input : scan.inputs)
-      if (!scan.initializers.count(input.name))
+      if (scan.initializers.count(input.name))
+        model.defaults.insert(input.name);
+      else
         model.inputs.push_back(input);
     model.numOutputs = scan.numOutputs;
     model.externalFiles.assign(scan.externalFiles.begin(), scan.externalFiles.end());

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct ScannedInput {
 struct ScannedModel {
   /// The graph's inputs that are no initializers, in graph order.
   std::vector<ScannedInput> inputs;
+  std::set<std::string> defaults; // names of inputs that are initializers too: the model has a value for them
   /// Inputs that index a table: the number of its rows (the least, where there are several).
   std::map<std::string, int64_t> indexBounds;
   size_t numOutputs = 0;

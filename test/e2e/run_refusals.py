@@ -233,5 +233,25 @@ def unbound_dimensions_name_the_option(shell):
         os.remove(shell.path(name))
 
 
+@case
+def a_value_of_the_model_is_no_input(shell):
+    tensors = [helper.make_tensor_value_info(name, 1, [3]) for name in "xwy"]
+    weight = helper.make_tensor("w", 1, [3], [1, 2, 3])
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", tensors[:2], tensors[2:], [weight])
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]),
+              shell.path("default.onnx"))
+    np.save(shell.path("three.npy"), np.ones(3, np.float32))
+    inputs = ["--input", "x=three.npy", "--input", "w=three.npy"]
+    shell.good("default.onnx", "-o", "default.plan")
+    for file in ("default.onnx", "default.plan"):
+        text = shell.refused(2, "run", file, *inputs)
+        assert "a value of its own for 'w'" in text and "--value w=" in text and "initializer 'w'" in text, text
+    shell.good("run", "default.onnx", "--value", "w=4,5,6", *inputs[:2], "--output-dir", "replaced")
+    assert np.load(shell.path("replaced/output_0.npy")).tolist() == [5, 6, 7]
+    for name in ("default.onnx", "default.plan", "three.npy"):
+        os.remove(shell.path(name))
+    shutil.rmtree(shell.path("replaced"))
+
+
 if __name__ == "__main__":
     sys.exit(run_in_shell(CASES))
