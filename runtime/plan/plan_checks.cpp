@@ -4,6 +4,7 @@
 #include "runtime/plan/move_checks.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace ampc::plan {
@@ -38,12 +39,17 @@ Status checkEntry(const EntryPoint &entry) {
   if (entry.slots < 1 || entry.slots > maxSlots)
     return invalid("the number of slots is " + std::to_string(entry.slots));
   for (auto *tensors : {&entry.inputs, &entry.outputs}) {
-    std::set<std::string_view> names;
+    std::map<std::string_view, const Tensor *> named;
     for (const Tensor &tensor : *tensors) {
       if (Status error = checkShape(tensor.shape, tensor.type, tensor.name))
         return error;
-      if (!names.insert(tensor.name).second)
-        return invalid("two inputs or outputs are named " + tensor.name);
+      auto [first, isNew] = named.emplace(tensor.name, &tensor);
+      if (isNew)
+        continue;
+      // A model may list one value as several of its outputs.
+      const Tensor &other = *first->second;
+      if (tensors == &entry.inputs || tensor.type != other.type || tensor.shape != other.shape)
+        return invalid("two inputs, or two different outputs, are named " + tensor.name);
     }
   }
   std::set<uint32_t> stateInputs, stateOutputs;

@@ -32,7 +32,9 @@ TEST(PlanChecks, Faults) {
        [](Plan &p) {
          p.entry.inputs[0].shape = {int64_t(1) << 40, int64_t(1) << 40};
        }},
-      {"are named y", [](Plan &p) { p.entry.outputs[1].name = "y"; }},
+      {"are named x", [](Plan &p) { p.entry.inputs.push_back(p.entry.inputs[0]); }},
+      {"are named y", [](Plan &p) { p.entry.outputs[1] = {"y", DataType::I32, {10}}; }},
+      {"are named y", [](Plan &p) { p.entry.outputs[1] = {"y", DataType::F32, {2, 5}}; }},
       {"state s",
        [](Plan &p) {
          p.entry.states = {{"s", "t", 7, 0}};

@@ -143,7 +143,7 @@ AMPC_API uint32_t ampc_session_output_count(const ampc_session *session);
 /* Return 0 past the end. */
 AMPC_API int ampc_session_input(const ampc_session *session, uint32_t index, ampc_tensor_info *info);
 AMPC_API int ampc_session_output(const ampc_session *session, uint32_t index, ampc_tensor_info *info);
-/* Position of a name, -1 where there is none. */
+/* Position of a name (the first, where a model lists an output twice), -1 where there is none. */
 AMPC_API int32_t ampc_session_find_input(const ampc_session *session, const char *name);
 AMPC_API int32_t ampc_session_find_output(const ampc_session *session, const char *name);
 /* Inputs whose value was fixed when the plan was made; returns 0 past the end. */
