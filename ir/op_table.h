@@ -145,6 +145,11 @@ struct OnnxRow {
   int lastVersion = 1 << 20;
   ImportFn import;
   std::string lowersTo; // for `ampc ops`: dialect ops it becomes
+  /// Extents that ONNX's shape inference gives are not compared with those computed: for operators where it is known to
+  /// differ from what runtimes compute (it rounds otherwise, or overlooks broadcasts). Types and ranks still are.
+  bool extentsMayDiffer = false;
+  /// Versions that ONNX calls deprecated are imported too: runtimes execute them.
+  bool evenDeprecated = false;
 };
 
 class OpTable {

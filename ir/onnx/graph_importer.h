@@ -130,7 +130,8 @@ private:
     std::string refusal;
   };
   llvm::Error inferByOnnx(const NodeSite &site, Inference &inference);
-  llvm::Error checkAgainst(const Inference &inference, const NodeSite &site, const Results &results);
+  llvm::Error checkAgainst(const Inference &inference, const NodeSite &site, const OnnxRow &row,
+                           const Results &results);
   llvm::Error countNode();
   llvm::Error countTrip(const NodeSite &site, int64_t trips);
   /// A sequence of these elements: tensors, and no more of them than the model may list in all.

@@ -73,7 +73,7 @@ private:
   std::vector<std::optional<onnx::TensorProto>> values;
 };
 
-bool agrees(const TensorType &ours, const onnx::TypeProto &theirs) {
+bool agrees(const TensorType &ours, const onnx::TypeProto &theirs, bool comparesExtents) {
   if (!theirs.has_tensor_type())
     return true; // nothing inferred
   const onnx::TypeProto::Tensor &tensor = theirs.tensor_type();
@@ -83,7 +83,7 @@ bool agrees(const TensorType &ours, const onnx::TypeProto &theirs) {
     return true;
   if (tensor.shape().dim_size() != int(ours.shape.size()))
     return false;
-  for (int d = 0; d < tensor.shape().dim_size(); ++d)
+  for (int d = 0; comparesExtents && d < tensor.shape().dim_size(); ++d)
     if (tensor.shape().dim(d).has_dim_value() && tensor.shape().dim(d).dim_value() != ours.shape[size_t(d)])
       return false;
   return true;
@@ -130,12 +130,12 @@ llvm::Error GraphImporter::inferByOnnx(const NodeSite &site, Inference &inferenc
   return llvm::Error::success();
 }
 
-llvm::Error GraphImporter::checkAgainst(const Inference &inference, const NodeSite &site,
+llvm::Error GraphImporter::checkAgainst(const Inference &inference, const NodeSite &site, const OnnxRow &row,
                                         const Results &results) {
   if (!inference.refusal.empty())
     return makeError(ErrorCode::InvalidModel, "ONNX refuses the node: " + inference.refusal, site.facts());
   for (size_t k = 0; k < results.size() && k < inference.results.size(); ++k) {
-    if (!results[k].tensor || agrees(typeOf(results[k].tensor), inference.results[k]))
+    if (!results[k].tensor || agrees(typeOf(results[k].tensor), inference.results[k], !row.extentsMayDiffer))
       continue;
     Facts facts = site.facts();
     facts.push_back({"result " + std::to_string(k), inference.results[k].ShortDebugString()});

@@ -1,6 +1,7 @@
-// Own checks first (names, versions, reference attributes, duplicates), then the ONNX checker.
+// Own checks first (names, versions, reference attributes), then the ONNX checker.
 #include "ir/onnx/model_check.h"
 #include "ir/diagnostic.h"
+#include "ir/op_table.h"
 
 #include "llvm/Support/ConvertUTF.h"
 
@@ -39,11 +40,13 @@ class Walk {
 public:
   explicit Walk(const Opsets &opsets) : modelOpsets(opsets), opsets(&opsets) {}
   llvm::Error model(onnx::ModelProto &model);
+  std::vector<onnx::NodeProto *> deprecated; // those that a row imports all the same
 
 private:
   llvm::Error graph(onnx::GraphProto &graph, bool isMain, bool inFunction);
   llvm::Error node(onnx::NodeProto &node, bool inFunction);
   llvm::Error knownOperator(const onnx::NodeProto &node);
+  bool isDeprecatedRow(const onnx::NodeProto &node) const;
   llvm::Error name(const std::string &text, const char *what);
   void hideShape(onnx::TensorProto &tensor);
   static void ensureShape(onnx::ValueInfoProto &value);
@@ -92,6 +95,18 @@ llvm::Error Walk::knownOperator(const onnx::NodeProto &node) {
                    "add the operator to the model as a function, or export the model without it");
 }
 
+bool Walk::isDeprecatedRow(const onnx::NodeProto &node) const {
+  std::string domain = canonicalDomain(node.domain());
+  auto opset = opsets->find(domain);
+  if (opset == opsets->end() || functions.count({domain, node.op_type()}))
+    return false;
+  const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(node.op_type(), opset->second, domain);
+  if (!schema || !schema->Deprecated())
+    return false;
+  const OnnxRow *row = OpTable::get().findOnnx(domain, node.op_type(), schema->since_version());
+  return row && row->evenDeprecated;
+}
+
 llvm::Error Walk::node(onnx::NodeProto &node, bool inFunction) {
   if (llvm::Error error = name(node.name(), "node"))
     return error;
@@ -104,6 +119,8 @@ llvm::Error Walk::node(onnx::NodeProto &node, bool inFunction) {
       return error;
   if (llvm::Error error = knownOperator(node))
     return error;
+  if (isDeprecatedRow(node))
+    deprecated.push_back(&node);
   for (onnx::AttributeProto &attribute : *node.mutable_attribute()) {
     if (!attribute.ref_attr_name().empty() && !inFunction)
       return makeError(ErrorCode::InvalidModel,
@@ -125,7 +142,6 @@ llvm::Error Walk::node(onnx::NodeProto &node, bool inFunction) {
 }
 
 llvm::Error Walk::graph(onnx::GraphProto &graph, bool isMain, bool inFunction) {
-  std::set<std::string> outputs;
   for (auto *values : {graph.mutable_input(), graph.mutable_output()})
     for (onnx::ValueInfoProto &value : *values) {
       if (llvm::Error error = name(value.name(), "value"))
@@ -133,9 +149,6 @@ llvm::Error Walk::graph(onnx::GraphProto &graph, bool isMain, bool inFunction) {
       if (isMain)
         ensureShape(value);
     }
-  for (const onnx::ValueInfoProto &value : graph.output())
-    if (isMain && !outputs.insert(value.name()).second)
-      return makeError(ErrorCode::InvalidModel, "graph output `" + value.name() + "` is listed twice");
   for (const onnx::ValueInfoProto &value : graph.value_info())
     for (const auto &dim : value.type().tensor_type().shape().dim())
       if (dim.has_dim_value() && dim.dim_value() < -1)
@@ -180,6 +193,47 @@ llvm::Error Walk::model(onnx::ModelProto &model) {
 // Only the first line: the checker appends the whole node as text.
 static std::string firstLine(const std::string &text) { return text.substr(0, text.find('\n')); }
 
+namespace {
+
+/// While it lives, deprecated nodes stand in a domain of which the checker knows nothing but that it is imported: it
+/// looks at their names and order and leaves the rest to the row. It refuses every deprecated operator otherwise.
+class DeprecatedHidden {
+public:
+  DeprecatedHidden(onnx::ModelProto &model, const std::vector<onnx::NodeProto *> &nodes) : model(model) {
+    for (onnx::NodeProto *node : nodes)
+      domains.emplace_back(node, node->has_domain() ? std::optional(node->domain()) : std::nullopt);
+    if (nodes.empty())
+      return;
+    for (onnx::NodeProto *node : nodes)
+      node->set_domain(hidden);
+    addTo(*model.mutable_opset_import());
+    for (onnx::FunctionProto &function : *model.mutable_functions())
+      addTo(*function.mutable_opset_import());
+  }
+  ~DeprecatedHidden() {
+    if (domains.empty())
+      return;
+    for (auto &[node, domain] : domains)
+      domain ? node->set_domain(*domain) : node->clear_domain();
+    model.mutable_opset_import()->RemoveLast();
+    for (onnx::FunctionProto &function : *model.mutable_functions())
+      function.mutable_opset_import()->RemoveLast();
+  }
+
+private:
+  static constexpr const char *hidden = "ampc.deprecated";
+  static void addTo(google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto> &imports) {
+    onnx::OperatorSetIdProto &entry = *imports.Add();
+    entry.set_domain(hidden);
+    entry.set_version(1);
+  }
+
+  onnx::ModelProto &model;
+  std::vector<std::pair<onnx::NodeProto *, std::optional<std::string>>> domains;
+};
+
+} // namespace
+
 llvm::Error checkModel(onnx::ModelProto &model) {
   if (!model.has_graph())
     return makeError(ErrorCode::InvalidModel, "not an ONNX model: it has no graph");
@@ -192,8 +246,10 @@ llvm::Error checkModel(onnx::ModelProto &model) {
   llvm::Expected<Opsets> opsets = opsetsOf(model.opset_import());
   if (!opsets)
     return opsets.takeError();
-  if (llvm::Error error = Walk(*opsets).model(model))
+  Walk walk(*opsets);
+  if (llvm::Error error = walk.model(model))
     return error;
+  DeprecatedHidden hidden(model, walk.deprecated);
   try {
     onnx::checker::check_model(model);
   } catch (const std::exception &failure) {

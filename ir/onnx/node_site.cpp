@@ -99,7 +99,8 @@ llvm::Expected<NodeSite> GraphImporter::resolve(const onnx::NodeProto &node, con
   if (!isLocal)
     site.schema = onnx::OpSchemaRegistry::Schema(node.op_type(), site.opset, site.domain);
   if (site.schema) {
-    if (site.schema->Deprecated())
+    const OnnxRow *row = OpTable::get().findOnnx(site.domain, node.op_type(), site.schema->since_version());
+    if (site.schema->Deprecated() && !(row && row->evenDeprecated))
       return makeError(ErrorCode::UnsupportedOperator, "the operator is deprecated in this opset",
                        site.facts(), "export the model with the operator's replacement");
     site.version = site.schema->since_version();

@@ -156,7 +156,7 @@ llvm::Expected<GraphImporter::Results> GraphImporter::importByRow(const NodeSite
     if (llvm::Error error = context.checkAttributes())
       return withFacts(std::move(error), site.facts());
   Results results(values->begin(), values->end());
-  if (llvm::Error error = checkAgainst(inference, site, results))
+  if (llvm::Error error = checkAgainst(inference, site, row, results))
     return error;
   return results;
 }

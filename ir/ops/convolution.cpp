@@ -75,6 +75,8 @@ Value convolve(Expansion &e, Value x, Value w, llvm::StringRef suffix) {
   if (groups < 1 || weights[1] > input[1] || groups * weights[1] != input[1])
     e.invalid("group " + llvm::Twine(groups) + " does not fit " + llvm::Twine(input[1]) + " input channels and " +
               llvm::Twine(weights[1]) + " per group of the weights");
+  else if (weights[0] % groups != 0)
+    e.invalid("group " + llvm::Twine(groups) + " does not divide " + llvm::Twine(weights[0]) + " output channels");
   std::vector<int64_t> stated = e.context.integers("kernel_shape");
   if (!stated.empty() && stated != spatial(weights))
     e.invalid("kernel_shape differs from the shape of the weights");

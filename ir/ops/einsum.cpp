@@ -281,7 +281,8 @@ static ImportResults importEinsum(ImportContext &context) {
 }
 
 void addEinsumRows(OpTable &table) {
-  table.addOnnx({"", "Einsum", 12, 1 << 20, importEinsum, "transpose, reshape, matmul, mul, reduce_sum"});
+  // ONNX's inference takes the extent of a label from one operand, also where it is 1 and another's is larger.
+  table.addOnnx({"", "Einsum", 12, 1 << 20, importEinsum, "transpose, reshape, matmul, mul, reduce_sum", true});
 }
 
 } // namespace ampc

@@ -144,7 +144,14 @@ static ImportResults importGroupNormalization(ImportContext &context) {
     e.invalid("num_groups " + llvm::Twine(groups) + " does not divide the channels");
   if (e.failed())
     return e.done({});
-  int64_t channels = shape[1] / groups;
+  int64_t channels = shape[1] / groups, scales = context.version() < 21 ? groups : shape[1];
+  for (size_t k : {1, 2}) // ONNX's checker does not see the deprecated version
+    if (!e.operand(k) || e.shape(e.operand(k)) != Expansion::Shape{scales})
+      e.invalid("scale and bias need " + llvm::Twine(scales) + " elements");
+  if (context.numOperands() > 3)
+    e.invalid("there are " + llvm::Twine(context.numOperands()) + " operands");
+  if (e.failed())
+    return e.done({});
   Expansion::Shape split = {shape[0], groups, channels};
   split.insert(split.end(), shape.begin() + 2, shape.end());
   Value wide = e.reshape(e.toComputeType(x), split, "split");
@@ -200,7 +207,7 @@ void addNormalizationRows(OpTable &table) {
   table.addOnnx({"com.microsoft", "SkipLayerNormalization", 1, any, contributed("TTTtt", importSkip(false)), rows});
   table.addOnnx({"com.microsoft", "SkipSimplifiedLayerNormalization", 1, any, contributed("TTTt", importSkip(true)), rmsRows});
   table.addOnnx({"", "InstanceNormalization", 1, any, importInstanceNormalization, rows});
-  table.addOnnx({"", "GroupNormalization", 18, any, importGroupNormalization, rows});
+  table.addOnnx({"", "GroupNormalization", 18, any, importGroupNormalization, rows, false, true});
   table.addOnnx({"", "MeanVarianceNormalization", 1, any, importMeanVarianceNormalization, "reduce_sum, sub, mul, sqrt, div"});
   table.addOnnx({"", "LpNormalization", 1, any, importLpNormalization, "reduce_sum, abs, mul, sqrt, where, div"});
 }

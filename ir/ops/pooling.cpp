@@ -285,8 +285,9 @@ void addPoolingRows(OpTable &table) {
   table.add({"sum_pool", OpClass::Reduction, 1, 1, inferPool, sumPoolRule, element, {}, false, localPool});
   table.add({"max_pool_index", OpClass::Reduction, 4, 4, inferMaxPoolIndex, maxPoolIndexRule, maxPoolIndexBody, {}, false,
              localPool});
-  table.addOnnx({"", "MaxPool", 1, any, importMaxPool, "max_pool, max_pool_index"});
-  table.addOnnx({"", "AveragePool", 1, any, importAveragePool, "sum_pool, mul"});
+  // Before opset 22, ONNX's inference counts windows of ceil_mode that start behind the input; runtimes never did.
+  table.addOnnx({"", "MaxPool", 1, any, importMaxPool, "max_pool, max_pool_index", true});
+  table.addOnnx({"", "AveragePool", 1, any, importAveragePool, "sum_pool, mul", true});
   table.addOnnx({"", "LpPool", 1, any, importLpPool, "sum_pool, mul, pow, sqrt"});
   table.addOnnx({"", "GlobalMaxPool", 1, any, importGlobal(Global::Max), "reduce_max"});
   table.addOnnx({"", "GlobalAveragePool", 1, any, importGlobal(Global::Average), "reduce_sum, mul"});

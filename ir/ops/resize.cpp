@@ -293,8 +293,9 @@ void addResizeRows(OpTable &table) {
              {},
              false,
              localOrigin});
-  table.addOnnx({"", "Resize", 1, 1 << 20, importResize, "interpolate gather repeat"});
-  table.addOnnx({"", "Upsample", 1, 1 << 20, importUpsample, "interpolate gather repeat"});
+  // ONNX's inference multiplies extents by scales in f64, runtimes in f32: 10 x 0.7 gives 6 there and 7 here.
+  table.addOnnx({"", "Resize", 1, 1 << 20, importResize, "interpolate gather repeat", true});
+  table.addOnnx({"", "Upsample", 1, 1 << 20, importUpsample, "interpolate gather repeat", true});
   table.example("interpolate", "(tensor<4x6x8xf32>, tensor<12x2xi64>, tensor<12x2xf32>) {axis = 1 : i64}");
 }
 

@@ -30,6 +30,8 @@ def windows(c):
             dict(pads=[1, 1]), dict(strides=[1]), dict(kernel_shape=[5, 5]), dict(kernel_shape=[0, 0]),
             dict(auto_pad="NONSENSE"), dict(pads=[LOW] * 4)]):
         refuse(c, "Conv", k, image, kernel, **{**dict(group=2), **attributes})
+    three = [weight("w", np.ones((3, 2, 3, 3), np.float32))]
+    refuse(c, "Conv", 99, image, three, {3}, "group 2 does not divide 3 output channels", group=2)
     refuse(c, "ConvTranspose", 0, image, [weight("w", np.ones((4, 2, 3, 3), np.float32))], group=0)
     refuse(c, "ConvTranspose", 1, image, [weight("w", np.ones((4, 2, 3, 3), np.float32))], output_shape=[LOW, 3])
     refuse(c, "ConvTranspose", 2, image, [weight("w", np.ones((4, 2, 3, 3), np.float32))], strides=[HUGE, HUGE])
@@ -123,7 +125,11 @@ def arithmetic(c):
     for groups in (0, -1, 3, HUGE):
         refuse(c, "GroupNormalization", groups, [(1, 4, 2)], [floats("a", *[1] * 4), floats("b", *[1] * 4)], opset=21,
                num_groups=groups)
-    refuse(c, "LRN", 0, [(1, 4, 2, 2)], size=0)
+    # A deprecated version that is imported all the same: ONNX's checker does not see such nodes.
+    for number, vectors in enumerate([[4, 4], [2, 1], [2], [2, 2, 2], []]):
+        refuse(c, "GroupNormalization", 10 + number, [(1, 4, 2)],
+               [floats(name, *[1] * count) for name, count in zip("abc", vectors)], {3}, opset=18, num_groups=2)
+    refuse(c, "GroupNormalization", 20, [(1, 4, 2)], [floats("a", 1, 1), floats("b", 1, 1)], {3}, opset=18)
     refuse(c, "LRN", 1, [(1, 4, 2, 2)], size=HUGE)
     for k, scales in enumerate([[1, 1, math.inf, 1], [1, 1, math.nan, 1], [1, 1, -2, 1], [1, 1, 0, 1], [1, 1, 1e30, 1],
                                 [1, 1]]):

@@ -54,6 +54,9 @@ def names(c):
     c.add("weight_is_input", m, 0, says="in x:f32[2x3] out")
     c.add("weight_is_replaced", m, 0, "--value", "w=1,2,3,4,5,6")
     m = relu()
+    m.graph.output.append(m.graph.output[0])
+    c.add("output_listed_twice", m, 0, says="out y:f32[2x3] out y:f32[2x3]")
+    m = relu()
     m.opset_import[0].domain = "ai.onnx"
     c.add("domain_ai_onnx", m, 0)
     c.add("dead_unknown_operator", model([node("Nonsense", "x", "z", domain="d"), node("Relu", "x", "y")],
@@ -127,6 +130,24 @@ def control_flow(c):
                              [weight("one", np.int64(1))]), 0, says="out y:f32[2x4]")
 
 
+def inference(c):
+    """Where ONNX's own inference gives other extents than runtimes compute, and a version that it calls deprecated."""
+    c.add("resize_in_f32", single("Resize", [(1, 1, 10)], [weight("s", np.float32([1, 1, .7]))], inputs="x0 _ s"), 0,
+          says="out y:f32[1x1x7]")
+    c.add("pool_window_behind_the_input", single("MaxPool", [(1, 1, 6)], kernel_shape=[1], strides=[2], ceil_mode=1), 0,
+          says="out y:f32[1x1x3]")
+    c.add("einsum_of_extent_1", single("Einsum", [(4, 1, 6), (4, 5, 6)], equation="bij,bij->bi"), 0,
+          says="out y:f32[4x5]")
+    vectors = [weight(name, np.ones(2, np.float32)) for name in "ab"]
+    c.add("group_normalization_18", single("GroupNormalization", [(1, 4, 3)], vectors, opset=18, num_groups=2), 0,
+          says="out y:f32[1x4x3]")
+    inner = node("GroupNormalization", "p q r", "s", num_groups=2, domain="ai.onnx")
+    function = helper.make_function("d", "Norm", ["p", "q", "r"], ["s"], [inner], [helper.make_opsetid("", 18)])
+    c.add("group_normalization_in_function", model([node("Norm", "x a b", "y", domain="d")], [value("x", (1, 4, 3))],
+                                                   [value("y", (1, 4, 3))], vectors, opset=20, functions=[function],
+                                                   domains=["d"]), 0)
+
+
 def functions(c):
     inner = helper.make_function("d", "Twice", ["a"], ["b"], [node("Add", "a a", "b")], [helper.make_opsetid("", 17)])
     leaky = node("LeakyRelu", "q", "r")
@@ -159,6 +180,6 @@ def external(c):
 
 def cases(folder):
     c = Corpus(folder)
-    for family in (typed_fields, names, shapes, control_flow, functions, external):
+    for family in (typed_fields, names, shapes, control_flow, inference, functions, external):
         family(c)
     return c.cases
