@@ -23,12 +23,15 @@ std::optional<std::string> checkResizeOptions(const ResizeOptions &options) {
 }
 
 // Where result position `p` lies on the operand's axis, by the formula of its mode. Lengths are whole: what a scale
-// leaves over when the extent is cut to an integer does not count.
+// leaves over when the extent is cut to an integer counts for align_corners alone, as ONNX's own cases have it.
 static float exactCoordinate(const ResizeOptions &options, const ResizeAxis &axis, float p) {
   const std::string &mode = options.coordinates;
   float scale = float(axis.scale), last = float(axis.from) - 1, resized = float(axis.to);
-  if (mode == "align_corners")
-    return resized == 1 ? 0 : p * last / (resized - 1);
+  if (mode == "align_corners") {
+    double uncut = axis.scale * double(axis.from);
+    float length = std::abs(uncut - double(axis.to)) < 1e-3 ? resized : float(uncut);
+    return length == 1 ? 0 : p * last / (length - 1);
+  }
   if (mode == "asymmetric")
     return p / scale;
   if (mode == "tf_crop_and_resize") {
