@@ -54,19 +54,21 @@ Reading readingOf(const Options &options, bool isPlan) {
   Reading reading;
   const std::string &path = options.operands[0];
   reading.files.push_back({isPlan ? "the plan" : "the model", path});
+  ScannedModel model;
   std::vector<std::string> names;
   if (isPlan) {
     auto file = openPlan(path, {.verifyBlobs = false, .openWeights = false});
     if (!file)
       return reading;
     addPlan(**file, options, reading);
-    names = inputNames((*file)->plan().entry, scanStoredModel(**file));
+    model = scanStoredModel(**file);
+    names = inputNames((*file)->plan().entry, model);
   } else {
-    ScannedModel model = scanModelFile(path).value_or(ScannedModel{});
+    model = scanModelFile(path).value_or(ScannedModel{});
     addModel(model, path, reading);
     names = inputNames({}, model);
   }
-  if (auto files = findInputFiles(names, options))
+  if (auto files = findInputFiles(names, model, options))
     for (const auto &[name, file] : *files)
       reading.files.push_back({"the input '" + name + "'", file});
   if (!options.cluster.empty())

@@ -46,7 +46,7 @@ TEST(Options, NamesAndFilesMayHoldEqualsSigns) {
     std::vector<std::string> arguments = {"run", "p.plan"};
     for (const std::string &text : given)
       arguments.insert(arguments.end(), {"--input", text});
-    auto files = findInputFiles(names, parsed(arguments));
+    auto files = findInputFiles(names, {}, parsed(arguments));
     return files ? *files : std::map<std::string, std::string>{{"failed", files.takeFailure().sentence}};
   };
   using Files = std::map<std::string, std::string>;
