@@ -37,6 +37,17 @@ Expansion::Shape Expansion::knownIntegers(size_t k, StringRef what) {
   return value->integers();
 }
 
+void Expansion::checkKnownIndices(size_t k, const Shape &extents) {
+  std::optional<HostTensor> known = hasFailed || extents.empty() ? std::nullopt : context.constant(k);
+  if (!known || isFloat(known->type.type))
+    return;
+  for (int64_t n = 0; n < known->type.numElements(); ++n) {
+    int64_t index = known->integer(n), extent = extents[size_t(n) % extents.size()];
+    if (index < -extent || index >= extent)
+      return invalid("index " + Twine(index) + " is outside a dimension of extent " + Twine(extent));
+  }
+}
+
 std::optional<double> splatOf(const HostTensor &tensor) {
   int64_t count = tensor.type.numElements();
   if (count == 0)

@@ -41,6 +41,9 @@ public:
   int64_t rank(Value value) const { return int64_t(shape(value).size()); }
   /// Integers of operand k, known at compile time; fails (data dependent) otherwise.
   Shape knownIntegers(size_t k, llvm::StringRef what);
+  /// Fails if operand k is known at compile time and one of its indices is outside [-extent, extent). Element n
+  /// indexes a dimension of extent extents[n % extents.size()].
+  void checkKnownIndices(size_t k, const Shape &extents);
   /// The value that every element of operand k has, if that is known at compile time.
   std::optional<double> knownSplat(size_t k);
   /// normalizeAxis with the error taken; 0 after an error.

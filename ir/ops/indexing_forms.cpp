@@ -8,20 +8,32 @@ namespace ampc {
 using Shape = std::vector<int64_t>;
 using Value = Expansion::Value;
 
+// The extent that indices along `axis` must stay within; empty where the operand has no such dimension.
+static Shape extentAlong(Expansion &e, int64_t axis) {
+  Shape shape = e.shape(e.operand(0));
+  return size_t(axis) < shape.size() ? Shape{shape[size_t(axis)]} : Shape();
+}
+
 static ImportResults importGather(ImportContext &context) {
   Expansion e(context);
   int64_t axis = e.axis(context.integer("axis", 0), e.rank(e.operand(0)));
+  e.checkKnownIndices(1, extentAlong(e, axis));
   return e.done({e.build("gather", {e.operand(0), e.operand(1)}, {e.attribute("axis", axis)}, "")});
 }
 
 static ImportResults importGatherElements(ImportContext &context) {
   Expansion e(context);
   int64_t axis = e.axis(context.integer("axis", 0), e.rank(e.operand(0)));
+  e.checkKnownIndices(1, extentAlong(e, axis));
   return e.done({e.build("gather_elements", {e.operand(0), e.operand(1)}, {e.attribute("axis", axis)}, "")});
 }
 
 static ImportResults importGatherNd(ImportContext &context) {
   Expansion e(context);
+  Shape data = e.shape(e.operand(0)), indices = e.shape(e.operand(1));
+  int64_t batch = context.integer("batch_dims", 0), depth = indices.empty() ? 0 : indices.back();
+  if (batch >= 0 && depth >= 0 && batch <= int64_t(data.size()) && depth <= int64_t(data.size()) - batch)
+    e.checkKnownIndices(1, Shape(data.begin() + batch, data.begin() + batch + depth));
   return e.done({e.build("gather_nd", {e.operand(0), e.operand(1)},
                          {e.attribute("batch_dims", context.integer("batch_dims", 0))}, "")});
 }

@@ -79,7 +79,10 @@ static IterationRule scatterNdRule(const OpInstance &op) {
 
 static ImportResults importScatterElements(ImportContext &context) {
   Expansion e(context);
-  int64_t axis = e.axis(context.integer("axis", 0), e.rank(e.operand(0)));
+  Shape data = e.shape(e.operand(0));
+  int64_t axis = e.axis(context.integer("axis", 0), int64_t(data.size()));
+  if (!data.empty())
+    e.checkKnownIndices(1, {data[size_t(axis)]});
   std::string reduction = context.string("reduction", "none");
   return e.done(
       {e.build("scatter_elements", {e.operand(0), e.operand(1), e.operand(2)},
@@ -88,6 +91,9 @@ static ImportResults importScatterElements(ImportContext &context) {
 
 static ImportResults importScatterNd(ImportContext &context) {
   Expansion e(context);
+  Shape data = e.shape(e.operand(0)), indices = e.shape(e.operand(1));
+  if (int64_t depth = indices.empty() ? 0 : indices.back(); depth >= 0 && depth <= int64_t(data.size()))
+    e.checkKnownIndices(1, Shape(data.begin(), data.begin() + depth));
   std::string reduction = context.string("reduction", "none");
   return e.done({e.build("scatter_nd", {e.operand(0), e.operand(1), e.operand(2)},
                          {e.attribute("reduction", llvm::StringRef(reduction))}, "")});

@@ -15,11 +15,11 @@ constexpr uint32_t teamSpinIterations = 1000;
 
 bool prepareDeviceThread(int pinnedCpu) {
 #if defined(__x86_64__)
-  _mm_setcsr(_mm_getcsr() | 0x8040); // flush to zero, denormals are zero
+  _mm_setcsr(_mm_getcsr() & ~0x8040u); // no flush to zero, denormals are no zeros
 #elif defined(__aarch64__)
   uint64_t control;
   asm volatile("mrs %0, fpcr" : "=r"(control));
-  asm volatile("msr fpcr, %0" ::"r"(control | uint64_t(1) << 24));
+  asm volatile("msr fpcr, %0" ::"r"(control & ~(uint64_t(1) << 24)));
 #endif
   if (pinnedCpu < 0)
     return true;

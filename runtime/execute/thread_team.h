@@ -9,8 +9,8 @@
 
 namespace ampc {
 
-/// Flushes denormals to zero (f32 products with denormal inputs are many times slower), pins to a CPU unless
-/// it is negative. False: the system refused the pin.
+/// Computes with denormals, whatever the caller's thread does: a probability of 1e-40 has a logarithm, and results are
+/// those of ONNX Runtime. Pins to a CPU unless it is negative. False: the system refused the pin.
 bool prepareDeviceThread(int pinnedCpu);
 
 class ThreadTeam {

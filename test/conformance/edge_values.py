@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Values and settings at which implementations differ, compiled and executed by `ampc run` on 1 and 2 devices, against
+ONNX Runtime: ties and lengths of Resize, borders of GridSample, saturated functions, denormals, sums that overflow,
+sequences without steps. The node tests of the onnx package have few of them. Prints "N passed, N failed" at the end."""
+
+import os
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
+from ampc_command import Failed, ampc, run_plan
+from cases import run_cases
+
+onnxruntime.set_default_logger_severity(4)
+RANDOM = np.random.default_rng(11)
+CASES = []
+
+
+def floats(*shape):
+    return RANDOM.uniform(-1, 1, shape).astype(np.float32)
+
+
+def model_of(nodes, inputs, outputs, constants, opset):
+    """`outputs`: name -> element type, or a list of names of floats."""
+    types = outputs if isinstance(outputs, dict) else dict.fromkeys(outputs, TensorProto.FLOAT)
+    values = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+              for name, value in inputs.items()]
+    results = [helper.make_empty_tensor_value_info(name) for name in types]
+    for result in results:
+        result.type.tensor_type.elem_type = types[result.name]
+    weights = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "g", values, results, weights)
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", opset)])
+
+
+def check(model, inputs, tolerance):
+    """Tolerance 0: bit for bit, but for the sign of zero and for what NaN is made of."""
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    expected = dict(zip(names, session.run(None, inputs)))
+    with tempfile.TemporaryDirectory(prefix="ampc-edge-") as folder:
+        path, plan = os.path.join(folder, "model.onnx"), os.path.join(folder, "model.plan")
+        onnx.save(model, path)
+        for devices, strategy in ((1, "auto"), (2, "random:1")):
+            ampc(path, "-o", plan, "--devices", devices, "--strategy", strategy, "--quiet")
+            found = run_plan(plan, inputs, folder)
+            for name in names:
+                right, ours = expected[name], found[name]
+                assert ours.shape == right.shape, f"{name}: {ours.shape} instead of {right.shape}"
+                if tolerance == 0 or right.dtype.kind in "biu":
+                    same = np.array_equal(ours, right, equal_nan=right.dtype.kind == "f")
+                else:
+                    same = np.allclose(ours, right, rtol=tolerance, atol=tolerance * np.abs(right).max(initial=0))
+                assert same, f"{name} on {devices}: {ours.ravel()[:12]} instead of {right.ravel()[:12]}"
+
+
+def case(name, nodes, inputs, outputs, constants=None, opset=17, tolerance=0):
+    CASES.append((name, lambda: check(model_of(nodes, inputs, outputs, constants or {}, opset), inputs, tolerance)))
+
+
+# --- Resize ------------------------------------------------------------------------------------------------------
+
+COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "tf_half_pixel_for_nn",
+               "half_pixel_symmetric", "tf_crop_and_resize")
+SCALES = (0.1, 0.15, 0.25, 0.3, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.3, 1.5, 1.7, 1.75, 2.0, 2.3, 3.3)
+
+
+def resize_case(name, extents, targets, tolerance, opset=19, **attributes):
+    """One model: every extent by every target, a float for a scale and an integer for a size."""
+    inputs, nodes, constants, outputs = {}, [], {}, []
+    if attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+        constants["roi"] = np.array([0, 0, 0.13, 0.2, 1, 1, 0.87, 1.1], np.float32)
+    for extent in extents:
+        inputs[f"x{extent}"] = floats(1, 2, 3, extent)
+        for number, target in enumerate(targets):
+            # Where f32 and f64 disagree on the length, ONNX infers another one than ONNX Runtime computes: refused.
+            if isinstance(target, float) and (int(np.float32(target) * np.float32(extent)) == 0 or int(
+                    np.float32(target) * np.float32(extent)) != int(float(np.float32(target)) * extent)):
+                continue
+            wanted, output = f"t{number}", f"y{extent}_{target}"
+            if isinstance(target, float):
+                constants[wanted] = np.array([1, 1, 1.5, target], np.float32)
+                operands = [f"x{extent}", "roi" if "roi" in constants else "", wanted]
+            else:
+                constants[wanted] = np.array([1, 2, 4, target], np.int64)
+                operands = [f"x{extent}", "roi" if "roi" in constants else "", "", wanted]
+            nodes.append(helper.make_node("Resize", operands, [output], **attributes))
+            outputs.append(output)
+    case(name, nodes, inputs, outputs, constants, opset, tolerance)
+
+
+for mode in COORDINATES:
+    for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
+        resize_case(f"resize nearest {mode} {rounding}", (5, 10, 24), SCALES + (1, 4, 7, 17), 0, mode="nearest",
+                    coordinate_transformation_mode=mode, nearest_mode=rounding)
+    for interpolation in ("linear", "cubic"):
+        resize_case(f"resize {interpolation} {mode}", (5, 24), SCALES + (1, 4, 7, 17), 1e-5, mode=interpolation,
+                    coordinate_transformation_mode=mode)
+
+x = floats(1, 1, 1, 10)
+for scale in (0.35, 0.75, 1.7):
+    scales = np.array([1, 1, 1, scale], np.float32)
+    case(f"resize 10 by {scale}", [helper.make_node("Resize", ["x", "s"], ["y"], mode="nearest")], {"x": x}, ["y"],
+         {"s": scales}, opset=10)
+case("upsample", [helper.make_node("Upsample", ["x", "s"], ["y"], mode="nearest")], {"x": x}, ["y"],
+     {"s": np.array([1, 1, 1, 1.7], np.float32)}, opset=9)
+
+# --- Functions ---------------------------------------------------------------------------------------------------
+
+far = np.array([9.5, 20, 1e4, 3e38, np.inf], np.float32)
+far = np.concatenate([far, -far, np.full(3, np.nan, np.float32), np.zeros(4, np.float32)])
+case("saturated", [helper.make_node("Tanh", ["x"], ["t"]), helper.make_node("Erf", ["x"], ["e"]),
+                   helper.make_node("Sub", ["one", "e"], ["complement"])],
+     {"x": far}, ["t", "e", "complement"], {"one": np.float32(1)})
+for approximation in ("none", "tanh"):
+    case(f"gelu {approximation}", [helper.make_node("Gelu", ["x"], ["y"], approximate=approximation)],
+         {"x": np.array([-np.inf, -1e4, -2e3, -50, -12, 12, 50, 1e4, np.inf, np.nan], np.float32)}, ["y"], opset=20)
+
+# --- Denormals ---------------------------------------------------------------------------------------------------
+
+tiny = np.array([1e-39, 2e-40, 1e-45, 0, -1e-39, 3e-38, 1], np.float32)
+case("denormals", [helper.make_node("Greater", ["x", "zero"], ["above"]), helper.make_node("Mul", ["x", "large"], ["y"]),
+                   helper.make_node("Sqrt", ["positive"], ["root"]), helper.make_node("Mul", ["x", "half"], ["less"])],
+     {"x": tiny, "positive": np.abs(tiny)},
+     {"above": TensorProto.BOOL, "y": TensorProto.FLOAT, "root": TensorProto.FLOAT, "less": TensorProto.FLOAT},
+     {"zero": np.float32(0), "large": np.float32(1e38), "half": np.float32(0.5)})
+case("denormals f64", [helper.make_node("Mul", ["x", "large"], ["y"])], {"x": np.array([1e-310, 5e-320, 0, 1])},
+     {"y": TensorProto.DOUBLE}, {"large": np.float64(1e300)})
+case("logarithm of softmax", [helper.make_node("Softmax", ["x"], ["p"]), helper.make_node("Log", ["p"], ["y"])],
+     {"x": np.array([[0, -80, -86, -88, -90, -93, -95]], np.float32)}, ["y"], tolerance=1e-3)
+
+# --- GridSample --------------------------------------------------------------------------------------------------
+
+grid = RANDOM.uniform(-2.5, 2.5, (1, 9, 11, 2)).astype(np.float32)
+for padding in ("zeros", "border", "reflection"):
+    for kind in ("linear", "nearest", "cubic"):
+        for corners in (0, 1):
+            case(f"grid_sample {kind} {padding} {corners}",
+                 [helper.make_node("GridSample", ["x", "r"], ["y"], mode=kind, padding_mode=padding, align_corners=corners)],
+                 {"x": floats(1, 2, 5, 4), "r": grid}, ["y"], opset=20, tolerance=2e-5)
+case("grid_sample far away", [helper.make_node("GridSample", ["x", "r"], ["y"], mode="cubic", padding_mode="border")],
+     {"x": floats(1, 1, 3, 3), "r": np.array([[[[1e4, 0], [-1e4, 0.2], [0.1, -3e5]]]], np.float32)}, ["y"], opset=20,
+     tolerance=1e-5)
+
+# --- Sequences without steps, means of integers ------------------------------------------------------------------
+
+for cell, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
+    for direction, sides in (("forward", 1), ("reverse", 1), ("bidirectional", 2)):
+        inputs = {"x": floats(5, 3, 4), "lengths": np.array([0, 5, 2], np.int32), "h": floats(sides, 3, 3)}
+        operands, outputs = ["x", "W", "R", "", "lengths", "h"], ["y", "y_h"]
+        if cell == "LSTM":
+            inputs["c"] = floats(sides, 3, 3)
+            operands, outputs = operands + ["c"], outputs + ["y_c"]
+        case(f"{cell} {direction}", [helper.make_node(cell, operands, outputs, hidden_size=3, direction=direction)], inputs,
+             outputs, {"W": floats(sides, gates * 3, 4), "R": floats(sides, gates * 3, 3)}, tolerance=1e-5)
+
+for kind in (np.int32, np.int64):
+    top = np.iinfo(kind).max
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    rows = np.array([[top, top, top], [top - 1, top - 2, 5], [-top, -top, -top], [-7, 2, 0], [2**30 + 1] * 3, [3, 3, 3]], kind)
+    case(f"mean of {kind.__name__}",
+         [helper.make_node("ReduceMean", ["x"], ["y"], axes=[1]), helper.make_node("ReduceMean", ["many"], ["z"])],
+         {"x": rows, "many": np.full((7, 7), 5, kind)}, {"y": element, "z": element})
+for kind in (np.float32, np.int32):
+    case(f"mean of nothing in {kind.__name__}", [helper.make_node("ReduceMean", ["x"], ["y"], axes=[1])],
+         {"x": np.zeros((3, 0), kind)}, {"y": helper.np_dtype_to_tensor_dtype(np.dtype(kind))})
+
+# --- Indices outside the operand ---------------------------------------------------------------------------------
+
+TABLE = np.arange(1, 15, dtype=np.float32).reshape(7, 2)
+
+
+def check_refused(node, indices, outputs, updates):
+    inputs = {"x": TABLE} | ({} if updates is None else {"u": np.zeros(updates, np.float32)})
+    with tempfile.TemporaryDirectory(prefix="ampc-edge-") as folder:
+        path = os.path.join(folder, "model.onnx")
+        for shift, refused in ((0, False), (1, True)):
+            onnx.save(model_of([node], inputs, outputs, {"i": np.asarray(indices) + shift}, 17), path)
+            try:
+                ampc(path, "-o", os.path.join(folder, "model.plan"), "--quiet")
+                assert not refused, "compiled"
+            except Failed as failure:
+                assert refused and failure.code == 3 and "outside" in failure.text, failure
+
+
+# The largest index that is inside, then one more.
+for name, indices, updates in (("Gather", [6, -7], None), ("GatherElements", [[6, -7]], None), ("GatherND", [[0, 1]], None),
+                               ("ScatterElements", [[6, -7]], (1, 2)), ("ScatterND", [[6], [-7]], (2, 2))):
+    node = helper.make_node(name, ["x", "i"] + (["u"] if updates else []), ["y"])
+    CASES.append((f"indices of {name}", lambda node=node, indices=indices, updates=updates: check_refused(
+        node, indices, ["y"], updates)))
+
+
+if __name__ == "__main__":
+    selected = [entry for entry in CASES if all(word in entry[0] for word in sys.argv[1:])]
+    sys.exit(run_cases(selected, Failed))
