@@ -92,6 +92,8 @@ private:
     Scalar g = x.load(1, at);
     bool align = x.instance.integer("align_corners") != 0;
     Scalar p = align ? (g + 1.0) / 2.0 * (extent - 1) : ((g + 1.0) * extent - 1.0) / 2.0;
+    // What is no number, or too large for an index, stands for the first border, as in ONNX Runtime.
+    p = select(abs(p) <= 0x1p62, p, align ? 0.0 : -0.5);
     if (mode == "nearest")
       p = roundEven(p);
     // Every tap is clamped by itself. A cubic one lies up to two elements further out and still has a weight of its own;

@@ -140,9 +140,12 @@ grid = RANDOM.uniform(-2.5, 2.5, (1, 9, 11, 2)).astype(np.float32)
 for padding in ("zeros", "border", "reflection"):
     for kind in ("linear", "nearest", "cubic"):
         for corners in (0, 1):
-            case(f"grid_sample {kind} {padding} {corners}",
-                 [helper.make_node("GridSample", ["x", "r"], ["y"], mode=kind, padding_mode=padding, align_corners=corners)],
-                 {"x": floats(1, 2, 5, 4), "r": grid}, ["y"], opset=20, tolerance=2e-5)
+            node = helper.make_node("GridSample", ["x", "r"], ["y"], mode=kind, padding_mode=padding, align_corners=corners)
+            case(f"grid_sample {kind} {padding} {corners}", [node], {"x": floats(1, 2, 5, 4), "r": grid}, ["y"], opset=20,
+                 tolerance=2e-5)
+            case(f"grid_sample {kind} {padding} {corners} of no place", [node],
+                 {"x": floats(1, 1, 5, 4), "r": np.array([[[[np.nan, 0.1], [np.inf, -np.inf], [0.2, 1e30]]]], np.float32)},
+                 ["y"], opset=20, tolerance=1e-5)
 case("grid_sample far away", [helper.make_node("GridSample", ["x", "r"], ["y"], mode="cubic", padding_mode="border")],
      {"x": floats(1, 1, 3, 3), "r": np.array([[[[1e4, 0], [-1e4, 0.2], [0.1, -3e5]]]], np.float32)}, ["y"], opset=20,
      tolerance=1e-5)
