@@ -197,7 +197,7 @@ private:
         }
       // Pieces of a concatenation are worth a loop each: what is left of its choice is a masked load per operand and
       // point, and those that lie outside mapped memory take microseconds.
-      constexpr size_t maxCuts = 32, maxExactCuts = 512;
+      constexpr size_t maxCuts = 32, maxExactCuts = 8192;
       if (at.empty() || at.size() > (undecided == 0 ? maxExactCuts : maxCuts))
         continue;
       if (variable == group.outer.back() && group.stages.size() == 1 && plan.stages[0].hasReductions()) {
