@@ -288,7 +288,7 @@ void addPoolingRows(OpTable &table) {
   // Before opset 22, ONNX's inference counts windows of ceil_mode that start behind the input; runtimes never did.
   table.addOnnx({"", "MaxPool", 1, any, importMaxPool, "max_pool, max_pool_index", true});
   table.addOnnx({"", "AveragePool", 1, any, importAveragePool, "sum_pool, mul", true});
-  table.addOnnx({"", "LpPool", 1, any, importLpPool, "sum_pool, mul, pow, sqrt"});
+  table.addOnnx({"", "LpPool", 1, any, importLpPool, "sum_pool, mul, pow, sqrt", true});
   table.addOnnx({"", "GlobalMaxPool", 1, any, importGlobal(Global::Max), "reduce_max"});
   table.addOnnx({"", "GlobalAveragePool", 1, any, importGlobal(Global::Average), "reduce_sum, mul"});
   table.addOnnx({"", "GlobalLpPool", 1, any, importGlobal(Global::Lp), "reduce_sum, mul, pow, sqrt"});

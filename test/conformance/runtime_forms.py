@@ -39,6 +39,8 @@ for pool in ("MaxPool", "AveragePool"):
                                          (2, 3, 6, (0, 1)), (4, 2, 9, (0, 3))):
         for opset in (13, 22):
             form(pool, opset, [floats(1, 2, extent)], kernel_shape=[kernel], strides=[stride], pads=pads, ceil_mode=1)
+for kernel, stride in ((1, 2), (2, 3)):
+    form("LpPool", 18, [floats(1, 2, 6)], kernel_shape=[kernel], strides=[stride], ceil_mode=1)
 form("Einsum", 13, [floats(4, 1, 6), floats(4, 5, 6)], equation="bij,bij->bi")
 form("Einsum", 13, [floats(4, 5, 6), floats(1, 5, 1)], equation="bij,bij->bi")
 for shape, groups in (((2, 6, 4, 5), 3), ((1, 8, 7), 2)):
