@@ -91,8 +91,12 @@ bool agrees(const TensorType &ours, const onnx::TypeProto &theirs, bool compares
 
 } // namespace
 
-/// ONNX's inference of Einsum never ends at a character that is neither a letter nor of an ellipsis: the row refuses those.
+/// ONNX's inference of Einsum never ends at a character that is neither a letter nor of an ellipsis, and that of GatherND
+/// reads in front of the shape where batch_dims is negative: the rows refuse those.
 static bool endsInOnnx(const NodeSite &site) {
+  if (site.node->op_type() == "GatherND")
+    if (const onnx::AttributeProto *batch = site.attribute("batch_dims"); batch && batch->i() < 0)
+      return false;
   const onnx::AttributeProto *attribute = site.node->op_type() == "Einsum" ? site.attribute("equation") : nullptr;
   if (!attribute)
     return true;

@@ -199,6 +199,21 @@ for name, indices, updates in (("Gather", [6, -7], None), ("GatherElements", [[6
         node, indices, ["y"], updates)))
 
 
+def negative_batch():
+    node = helper.make_node("GatherND", ["x", "i"], ["y"], batch_dims=-5)
+    with tempfile.TemporaryDirectory(prefix="ampc-edge-") as folder:
+        path = os.path.join(folder, "model.onnx")
+        onnx.save(model_of([node], {"x": TABLE}, ["y"], {"i": np.array([[0]])}, 17), path)
+        try:
+            ampc(path, "-o", os.path.join(folder, "model.plan"), "--quiet")
+            raise AssertionError("compiled")
+        except Failed as failure:
+            assert failure.code == 3, failure
+
+
+CASES.append(("GatherND with negative batch_dims", negative_batch))
+
+
 if __name__ == "__main__":
     selected = [entry for entry in CASES if all(word in entry[0] for word in sys.argv[1:])]
     sys.exit(run_cases(selected, Failed))
