@@ -32,4 +32,12 @@ llvm::Error withFacts(llvm::Error error, Facts facts, const llvm::Twine &remedy)
   });
 }
 
+std::string sentenceOf(llvm::Error error) {
+  std::string sentence;
+  llvm::handleAllErrors(
+      std::move(error), [&](const Diagnostic &diagnostic) { sentence = diagnostic.sentence; },
+      [&](const llvm::ErrorInfoBase &other) { sentence = other.message(); });
+  return sentence;
+}
+
 } // namespace ampc

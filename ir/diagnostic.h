@@ -30,5 +30,7 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 llvm::Error makeError(ErrorCode code, const llvm::Twine &sentence, Facts facts = {}, const llvm::Twine &remedy = "");
 /// Adds facts (and code, if given) to an error on its way up.
 llvm::Error withFacts(llvm::Error error, Facts facts, const llvm::Twine &remedy = "");
+/// The sentence alone, for an error that becomes part of another one.
+std::string sentenceOf(llvm::Error error);
 
 } // namespace ampc

@@ -110,7 +110,7 @@ llvm::Expected<std::vector<HostTensor>> evaluateSharded(const OpInstance &instan
       continue;
     llvm::Expected<std::vector<HostTensor>> parts = evaluate(local, localOperands);
     if (!parts)
-      return internal(llvm::toString(parts.takeError()));
+      return internal(sentenceOf(parts.takeError()));
     for (size_t k = 0; k < results.size(); ++k) {
       std::vector<int64_t> elements = elementsOf(shardings[k], instance.out(k), grid, coordinates);
       for (size_t n = 0; n < elements.size(); ++n) {

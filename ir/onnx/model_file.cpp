@@ -128,7 +128,7 @@ llvm::Expected<ModelFile> openBeside(const std::string &folder, const std::strin
     if (file)
       return file;
     return makeError(ErrorCode::InvalidModel,
-                     "external data `" + location + "`: " + llvm::toString(file.takeError()));
+                     "external data `" + location + "`: " + sentenceOf(file.takeError()));
   }
   if (error == ENOENT || error == EACCES || error == ENOTDIR)
     return makeError(ErrorCode::FileSystem, "cannot open external data `" + location +

@@ -1,6 +1,8 @@
 // Builds primitives for one ONNX node; see the header.
 #include "ir/ops/expansion.h"
 
+#include "ir/diagnostic.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -68,7 +70,7 @@ int64_t Expansion::axis(int64_t axis, int64_t rank) {
   llvm::Expected<int64_t> normal = normalizeAxis(axis, rank);
   if (normal)
     return *normal;
-  invalid(llvm::toString(normal.takeError()));
+  invalid(sentenceOf(normal.takeError()));
   return 0;
 }
 

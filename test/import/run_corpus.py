@@ -39,8 +39,8 @@ def run(tool, case, is_sanitized):
         problem = f"ends by signal {-done.returncode}"
     elif done.returncode not in case.codes:
         problem = f"exits with {done.returncode} instead of {sorted(case.codes)}"
-    elif done.returncode and "ampc: error AMPC-" not in done.stderr:
-        problem = "gives no diagnostic"
+    elif done.returncode and done.stderr.count("ampc: error AMPC-") != 1:
+        problem = "does not give one diagnostic"
     elif case.says and case.says not in done.stderr + done.stdout:
         problem = f"does not say `{case.says}`"
     return case, problem, done.stderr + done.stdout, seconds

@@ -54,17 +54,22 @@ struct Numbers {
   }
 };
 
-TEST(Session, ComputesTheSample) {
-  Opened opened = openPlan(samplePlan());
-  ASSERT_FALSE(opened.error) << opened.error->message;
-  for (int round = 0; round < 50; ++round) {
+/// One request after the other, each with its own numbers.
+void expectRightRequests(Session &session, int count, double timeoutSeconds = 60) {
+  for (int round = 0; round < count; ++round) {
     Numbers numbers{float(round)};
     std::shared_ptr<Request> request;
-    ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
-    ASSERT_TRUE(opened.session->wait(*request, -1));
+    ASSERT_FALSE(session.submit(numbers.inputs(), numbers.outputs(), request));
+    ASSERT_TRUE(session.wait(*request, timeoutSeconds));
     ASSERT_FALSE(request->error) << request->error->message;
     numbers.expectRight();
   }
+}
+
+TEST(Session, ComputesTheSample) {
+  Opened opened = openPlan(samplePlan());
+  ASSERT_FALSE(opened.error) << opened.error->message;
+  expectRightRequests(*opened.session, 50, -1);
   EXPECT_EQ(opened.session->statistics(0).steps, 1 + 50 * 9u);
   EXPECT_EQ(opened.session->statistics(1).allocatedBytes, 2 * 7 * 64 + 64u);
 }
@@ -485,13 +490,7 @@ TEST(Session, SeveralThreadsPerDevice) {
   plan.threadsPerDevice = 3;
   Opened opened = openPlan(plan);
   ASSERT_FALSE(opened.error);
-  for (int round = 0; round < 20; ++round) {
-    Numbers numbers{float(round)};
-    std::shared_ptr<Request> request;
-    ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
-    ASSERT_TRUE(opened.session->wait(*request, 60));
-    numbers.expectRight();
-  }
+  expectRightRequests(*opened.session, 20);
 }
 
 TEST(Session, ResultsOverOperands) {
@@ -503,13 +502,7 @@ TEST(Session, ResultsOverOperands) {
     forward.steps[7].writes[0] = forward.steps[8].reads[0] = forward.steps[7].reads[operand];
     Opened opened = openPlan(plan);
     ASSERT_FALSE(opened.error) << opened.error->message;
-    for (int round = 0; round < 20; ++round) {
-      Numbers numbers{float(round)};
-      std::shared_ptr<Request> request;
-      ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
-      ASSERT_TRUE(opened.session->wait(*request, 60));
-      numbers.expectRight();
-    }
+    expectRightRequests(*opened.session, 20);
     // The same without permission.
     plan.kernels[0].inPlace.clear();
     EXPECT_TRUE(openPlan(plan).error);
@@ -542,13 +535,7 @@ void ampc_double(void *const *b, const int64_t *i, void *w, int64_t begin, int64
 }
 )"));
   ASSERT_FALSE(opened.error) << opened.error->message;
-  for (int round = 0; round < 5; ++round) {
-    Numbers numbers{float(round)};
-    std::shared_ptr<Request> request;
-    ASSERT_FALSE(opened.session->submit(numbers.inputs(), numbers.outputs(), request));
-    ASSERT_TRUE(opened.session->wait(*request, 60));
-    numbers.expectRight();
-  }
+  expectRightRequests(*opened.session, 5);
 }
 
 TEST(Session, TwoSessionsSideBySide) {

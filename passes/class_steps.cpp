@@ -1,0 +1,332 @@
+// What the operations of a class become: steps and the buffers that they read and write, in the order of the function.
+#include "passes/class_scheduler.h"
+#include "passes/executor_prices.h"
+#include "passes/kernel_text.h"
+#include "passes/library_kernel.h"
+#include "passes/orders.h"
+#include "runtime/kernels/library_kernels.h"
+
+using namespace mlir;
+
+namespace ampc {
+
+static uint64_t bytesOf(Value value) { return uint64_t(typeOf(value).sizeBytes()); }
+
+static bool atLoad(Operation *op) {
+  auto attribute = op->getAttrOfType<BoolAttr>("at_load");
+  return attribute && attribute.getValue();
+}
+
+int ClassScheduler::newBuffer(Value value, bool atLoad) {
+  Virtual buffer;
+  buffer.buffer.sizeBytes = bytesOf(value);
+  if (Operation *op = value.getDefiningOp(); op->getNumRegions() == 1) {
+    Value inside = op->getRegion(0).front().back().getOperand(cast<OpResult>(value).getResultNumber());
+    if (Operation *inner = inside.getDefiningOp())
+      buffer.computedBy = nameOf(inner).str();
+  }
+  buffer.atLoad = atLoad;
+  buffers.push_back(buffer);
+  return int(buffers.size()) - 1;
+}
+
+int ClassScheduler::fixedBuffer(plan::Buffer buffer, bool atLoad) {
+  Virtual fixed;
+  fixed.buffer = buffer;
+  fixed.atLoad = atLoad;
+  fixed.needsPlace = false;
+  buffers.push_back(fixed);
+  return int(buffers.size()) - 1;
+}
+
+void ClassScheduler::addStep(plan::Step step, std::vector<int> reads, std::vector<int> writes, bool atLoad) {
+  steps.push_back({std::move(step), std::move(reads), std::move(writes), atLoad});
+}
+
+void ClassScheduler::addCopy(Operation *op, int read, int write, bool atLoad,
+                             const std::function<std::vector<plan::Move>(uint32_t rank)> &moves) {
+  plan::Step step;
+  step.kind = plan::StepKind::Copy;
+  step.name = nameOf(op).str();
+  step.nodes = step.name;
+  step.copyTable = uint32_t(out.plan.ranks[ranks[0]].copies.size());
+  Value value = op->getNumResults() ? op->getResult(0) : op->getOperand(0);
+  step.bytes = 2.0 * double(bytesOf(value));
+  step.type = typeOf(value).type;
+  for (uint32_t rank : ranks)
+    out.plan.ranks[rank].copies.push_back(moves(rank));
+  addStep(std::move(step), {read}, {write}, atLoad);
+}
+
+/// Index of the plan's blob for the weight of `parameter`, or the literal of `constant`.
+uint32_t ClassScheduler::blobOf(Operation *op) {
+  uint32_t weight = 0;
+  if (auto number = op->getAttrOfType<IntegerAttr>("weight")) {
+    weight = uint32_t(number.getInt());
+  } else {
+    HostTensor literal = *constantValue(op->getResult(0));
+    std::string key(literal.bytes.begin(), literal.bytes.end());
+    key = ":" + key;
+    for (int64_t extent : literal.type.shape)
+      key = "," + std::to_string(extent) + key;
+    key = "literal " + std::string(name(literal.type.type)) + key;
+    auto [it, isNew] = kernels.try_emplace(key, uint32_t(weights.weights.size()));
+    if (isNew) {
+      WeightReference reference;
+      reference.name = nameOf(op).str();
+      reference.type = literal.type;
+      reference.sizeBytes = literal.bytes.size();
+      reference.bytes = std::move(literal.bytes);
+      weights.weights.push_back(std::move(reference));
+    }
+    weight = it->second;
+  }
+  auto [it, isNew] = blobs.try_emplace(weight, uint32_t(out.plan.blobs.size()));
+  if (isNew) {
+    const WeightReference &reference = weights.weights[weight];
+    plan::Blob blob;
+    blob.name = reference.name;
+    blob.type = reference.type.type;
+    blob.shape = reference.type.shape;
+    blob.sizeBytes = reference.sizeBytes;
+    out.plan.blobs.push_back(std::move(blob));
+    out.blobWeights.push_back(weight);
+  }
+  return it->second;
+}
+
+void ClassScheduler::storage(Operation *op) {
+  StringRef kind = op->getName().stripDialect();
+  Sharding sharding = shardingOf(op);
+  std::vector<int64_t> shape = sharding.globalShape();
+  Tile whole = wholeTile(shape);
+  if (kind == "output") {
+    uint32_t index = uint32_t(op->getAttrOfType<IntegerAttr>("index").getInt());
+    TensorType type = typeOf(op->getOperand(0));
+    plan::Buffer target{plan::Space::Output, index, 0, uint64_t(sizeBytes(type.type, numElements(shape)))};
+    std::vector<bool> split(grids[stage].axisSizes.size());
+    for (const DimSharding &dim : sharding.dims)
+      for (const Factor &factor : dim.factors)
+        for (int axis : factor.axes)
+          split[axis] = true;
+    addCopy(op, bufferOf.lookup(op->getOperand(0)), fixedBuffer(target, false), false, [&](uint32_t rank) {
+      // Of replicas, the one with coordinate 0 writes.
+      std::vector<int64_t> coordinates = coordinatesOf(rank);
+      for (size_t axis = 0; axis < split.size(); ++axis)
+        if (!split[axis] && coordinates[axis] != 0)
+          return std::vector<plan::Move>();
+      return intersectTiles(tileOf(sharding, rank), whole);
+    });
+    return;
+  }
+  Value value = op->getResult(0);
+  uint64_t globalBytes = uint64_t(sizeBytes(typeOf(value).type, numElements(shape)));
+  if (kind == "input") {
+    uint32_t index = uint32_t(op->getAttrOfType<IntegerAttr>("index").getInt());
+    int source = fixedBuffer({plan::Space::Input, index, 0, globalBytes}, false);
+    if (sharding.isReplicated()) {
+      bufferOf[value] = source;
+      return;
+    }
+    bufferOf[value] = newBuffer(value, false);
+    addCopy(op, source, bufferOf[value], false,
+            [&](uint32_t rank) { return intersectTiles(whole, tileOf(sharding, rank)); });
+    return;
+  }
+  // A weight: read in place if every rank's part is one piece of the file, else copied once at load.
+  uint32_t blob = blobOf(op);
+  bool contiguous = true;
+  for (uint32_t rank : ranks) {
+    std::vector<plan::Move> moves = intersectTiles(whole, tileOf(sharding, rank));
+    contiguous &= moves.size() == 1 && moves[0].dims.size() == 1 && moves[0].dims[0].sourceStride == 1;
+  }
+  uint32_t index = uint32_t(out.plan.ranks[ranks[0]].blobs.size());
+  for (uint32_t rank : ranks) {
+    uint64_t offset = 0;
+    if (contiguous)
+      offset = uint64_t(sizeBytes(typeOf(value).type, intersectTiles(whole, tileOf(sharding, rank))[0].sourceOffset));
+    out.plan.ranks[rank].blobs.push_back({blob, offset});
+  }
+  int source = fixedBuffer({plan::Space::Blob, index, 0, contiguous ? bytesOf(value) : globalBytes}, true);
+  if (contiguous) {
+    bufferOf[value] = source;
+    return;
+  }
+  bufferOf[value] = newBuffer(value, true);
+  addCopy(op, source, bufferOf[value], true,
+          [&](uint32_t rank) { return intersectTiles(whole, tileOf(sharding, rank)); });
+}
+
+uint32_t ClassScheduler::kernelIndex(Operation *op) {
+  StringRef executor = cast<StringAttr>(op->getAttr("executor")).getValue();
+  std::string text = kernelText(op);
+  auto [it, isNew] = kernels.try_emplace((executor + "\n" + text).str(), uint32_t(out.plan.kernels.size()));
+  if (!isNew)
+    return it->second;
+  plan::Kernel kernel = generatedKernelOf(op);
+  if (executor == "generated") {
+    kernel.symbol = "k" + std::to_string(out.requests.size());
+    out.requests.push_back({kernel.symbol, std::move(text)});
+    out.requestKernels.push_back(it->second);
+  } else {
+    kernel.kind = plan::KernelKind::Builtin;
+    kernel.symbol = executor.split(':').second.str();
+    for (NamedAttribute attribute : op->getRegion(0).front().front().getAttrs()) {
+      std::string name = attribute.getName().str();
+      if (auto integer = dyn_cast<IntegerAttr>(attribute.getValue()))
+        kernel.integers.push_back({name, {integer.getInt()}});
+      else if (auto list = dyn_cast<DenseI64ArrayAttr>(attribute.getValue()))
+        kernel.integers.push_back({name, list.asArrayRef().vec()});
+      else if (auto real = dyn_cast<FloatAttr>(attribute.getValue()))
+        kernel.reals.push_back({name, {real.getValueAsDouble()}});
+      else if (auto reals = dyn_cast<DenseF64ArrayAttr>(attribute.getValue()))
+        kernel.reals.push_back({name, reals.asArrayRef().vec()});
+      else if (auto text = dyn_cast<StringAttr>(attribute.getValue()); text && name != "name")
+        kernel.strings.push_back({name, text.getValue().str()});
+    }
+  }
+  out.plan.kernels.push_back(std::move(kernel));
+  return it->second;
+}
+
+static plan::Step launchOf(Operation *op) {
+  plan::Step step;
+  step.kind = plan::StepKind::Launch;
+  step.name = nameOf(op).str();
+  for (Attribute node : op->getAttrOfType<ArrayAttr>("nodes"))
+    step.nodes += (step.nodes.empty() ? "" : ",") + cast<StringAttr>(node).getValue().str();
+  step.flops = kernelFlops(op);
+  return step;
+}
+
+uint32_t ClassScheduler::kernelIndex(plan::Kernel kernel, const std::string &key) {
+  auto [it, isNew] = kernels.try_emplace(key, uint32_t(out.plan.kernels.size()));
+  if (isNew)
+    out.plan.kernels.push_back(std::move(kernel));
+  return it->second;
+}
+
+/// Weights in the library's own format, made once at load; the buffer of the packed form, or `weights` if it has none.
+int ClassScheduler::pack(plan::Kernel &kernel, Operation *op, int weights) {
+  plan::Kernel packed = kernel;
+  packed.integers.push_back({"packed", {1}});
+  LibraryKernelFacts facts;
+  if (libraryKernelFacts(packed, options.threads, facts) || facts.packedBytes == 0 || facts.isReference)
+    return weights;
+  packed.integers.push_back({"packed_bytes", {int64_t(facts.packedBytes)}});
+  packed.workspaceBytes = facts.workspaceBytes;
+  bool isMatmul = kernel.symbol == "onednn.matmul";
+  plan::Kernel packing;
+  packing.kind = plan::KernelKind::Library;
+  packing.symbol = isMatmul ? "onednn.pack_matmul" : "onednn.pack_convolution";
+  packing.operands = {kernel.operands[1]};
+  packing.results = {{DataType::U8, {int64_t(facts.packedBytes)}}};
+  packing.integers = packed.integers;
+  packing.reals = packed.reals;
+  packing.strings = packed.strings;
+  packing.integers.push_back({isMatmul ? "shapeA" : "shapeX", kernel.operands[0].shape});
+  packing.integers.push_back({isMatmul ? "shapeB" : "shapeW", kernel.operands[1].shape});
+  if (!isMatmul)
+    packing.integers.push_back({"shapeY", kernel.results[0].shape});
+  packing.strings.push_back({"type", "f32"});
+  packing.strings.push_back({"result_type", "f32"});
+  plan::Step step;
+  step.kind = plan::StepKind::Launch;
+  step.name = nameOf(op).str() + "/pack";
+  step.nodes = nameOf(op).str();
+  step.bytes = 2.0 * double(facts.packedBytes);
+  step.kernel = kernelIndex(packing, "pack\n" + kernelText(op));
+  kernel = std::move(packed);
+  // Kernels that use the same weights in the same way share the packed form: the steps of a recurrent cell.
+  auto [known, isNew] = packedForms.try_emplace({weights, step.kernel}, 0);
+  if (!isNew)
+    return known->second;
+  Virtual buffer;
+  buffer.buffer.sizeBytes = facts.packedBytes;
+  buffer.atLoad = true;
+  buffers.push_back(buffer);
+  int result = int(buffers.size()) - 1;
+  addStep(std::move(step), {weights}, {result}, true);
+  return known->second = result;
+}
+
+void ClassScheduler::libraryKernel(Operation *op) {
+  LibraryCall call = *libraryCallOf(op, options.threads);
+  plan::Step step = launchOf(op);
+  std::vector<int> reads;
+  for (unsigned operand : call.operandOrder) {
+    reads.push_back(bufferOf.lookup(op->getOperand(operand)));
+    step.bytes += double(bytesOf(op->getOperand(operand)));
+  }
+  std::string key = "library\n" + kernelText(op);
+  if (buffers[reads[1]].atLoad && !atLoad(op)) {
+    int packed = pack(call.kernel, op, reads[1]);
+    if (packed != reads[1])
+      key += "packed";
+    reads[1] = packed;
+  }
+  step.bytes += double(bytesOf(op->getResult(0)));
+  int write = newBuffer(op->getResult(0), atLoad(op));
+  bufferOf[op->getResult(0)] = write;
+  addStep(std::move(step), std::move(reads), {write}, atLoad(op));
+  steps.back().libraryKernel = std::move(call.kernel);
+  steps.back().kernelKey = std::move(key);
+}
+
+void ClassScheduler::kernel(Operation *op) {
+  if (cast<StringAttr>(op->getAttr("executor")).getValue().starts_with("library:"))
+    return libraryKernel(op);
+  plan::Step step = launchOf(op);
+  step.kernel = kernelIndex(op);
+  std::vector<int> reads, writes;
+  for (Value operand : op->getOperands()) {
+    reads.push_back(bufferOf.lookup(operand));
+    step.bytes += double(bytesOf(operand));
+  }
+  for (Value result : op->getResults()) {
+    bufferOf[result] = newBuffer(result, atLoad(op));
+    writes.push_back(bufferOf[result]);
+    step.bytes += double(bytesOf(result));
+  }
+  addStep(std::move(step), std::move(reads), std::move(writes), atLoad(op));
+  steps.back().inPlace = inPlaceOf(op);
+}
+
+void ClassScheduler::communication(Operation *op) {
+  plan::Step step;
+  step.name = nameOf(op).str();
+  step.nodes = step.name;
+  Value value = op->getNumOperands() ? op->getOperand(0) : op->getResult(0);
+  std::string key = step.name;
+  for (const std::vector<uint32_t> &group : groupsOf(op))
+    for (uint32_t rank : group)
+      key += "," + std::to_string(rank);
+  auto [it, isNew] = communications.try_emplace(key, uint32_t(out.plan.communications.size()));
+  if (isNew) {
+    out.plan.communications.push_back(communicationOf(op, grids, typeOf(value).type));
+    if (isTransfer(op) && options.keepsSent && !atLoad(op))
+      out.plan.communications.back().kind = plan::StepKind::Send;
+  }
+  step.kind = out.plan.communications[it->second].kind;
+  step.communication = it->second;
+  step.bytes = out.plan.communications[it->second].bytesPerRank;
+  std::vector<int> reads, writes;
+  if (op->getNumOperands())
+    reads.push_back(bufferOf.lookup(op->getOperand(0)));
+  if (op->getNumResults()) {
+    bufferOf[op->getResult(0)] = newBuffer(op->getResult(0), atLoad(op));
+    writes.push_back(bufferOf[op->getResult(0)]);
+  }
+  addStep(std::move(step), std::move(reads), std::move(writes), atLoad(op));
+}
+
+void ClassScheduler::slice(Operation *op) {
+  ReshardStep step = reshardStepOf(op);
+  Order order = resultOrder(op, 0);
+  bufferOf[op->getResult(0)] = newBuffer(op->getResult(0), atLoad(op));
+  addCopy(op, bufferOf.lookup(op->getOperand(0)), bufferOf[op->getResult(0)], atLoad(op), [&](uint32_t rank) {
+    return intersectTiles(tileInOrder(tileOf(step.from, rank), order), tileInOrder(tileOf(step.to, rank), order));
+  });
+}
+
+} // namespace ampc
