@@ -3,6 +3,7 @@
 
 #include "runtime/kernels/along_axis.h"
 #include "runtime/kernels/col2im.h"
+#include "runtime/kernels/recurrence.h"
 #include "runtime/kernels/roi_align.h"
 #include "runtime/kernels/scatter.h"
 #include "runtime/kernels/topk.h"
@@ -18,6 +19,7 @@ constexpr BuiltinKernel table[] = {
     {"arg_extreme", runArgExtreme, checkArgExtreme},
     {"roi_align", runRoiAlign, checkRoiAlign},
     {"col2im", runCol2Im, checkCol2Im},
+    {"recurrence", runRecurrence, checkRecurrence},
     {"bitcast", runBitcast, checkBitcast},
 };
 } // namespace

@@ -33,6 +33,11 @@ const BuiltinKernel *findBuiltinKernel(std::string_view name);
 // "roi_align": image, regions, batch indices; result. real "spatial_scale", integers "half_pixel" {0|1},
 //   "sampling_ratio", string "mode" avg|max.
 // "col2im": columns; image. integers "block_shape", "dilations", "strides", "pads" per spatial dimension.
+// "recurrence": x [steps, batch, inputs], w [inputs, gates * hidden], r [hidden, gates * hidden], bias
+//   [biases * hidden], h0 [batch, hidden], of an LSTM also c0; results y [steps, batch, hidden], the last h, of an LSTM
+//   also the last c. All f32. string "cell" (recurrence.h), integers "reverse" {0|1}: from the last step to the first;
+//   y has the order of x. Weights and biases gate after gate, in the order of recurrence.h; the fourth bias of
+//   "lbr_gru" is that of the product which the reset gate scales.
 // "bitcast": X; the same bytes as another type of the same width.
 
 } // namespace ampc

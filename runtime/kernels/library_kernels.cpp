@@ -15,6 +15,7 @@ struct Entry {
 constexpr Entry table[] = {
     {"onednn.matmul", draftMatmul},           {"onednn.pack_matmul", draftPackMatmul},
     {"onednn.convolution", draftConvolution}, {"onednn.pack_convolution", draftPackConvolution},
+    {"onednn.recurrence", draftRecurrence},   {"onednn.pack_recurrence", draftPackRecurrence},
     {"onednn.reorder", draftReorder},
 };
 

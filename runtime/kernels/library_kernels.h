@@ -41,6 +41,13 @@ namespace ampc {
 //   integers "shapeX", "shapeY"         stored shapes there
 //   strings "result_type"               the type of Y when it is not that of W
 //
+// "onednn.recurrence": as the builtin kernel "recurrence" (builtin_kernels.h), f32.
+//   integers "packed" {0|1}             operand 1 is the result of "onednn.pack_recurrence", in place of w and r
+//   integers "packed_bytes"             as above
+//
+// "onednn.pack_recurrence": operands w, r; result U8 [packed_bytes]. Parameters as of the recurrence, and
+//   integers "shapeX"                   the shape of x there
+//
 // "onednn.reorder": operand X, result Y of the same logical shape; types may differ (conversion).
 //   integers "stridesX", "stridesY"     default row-major
 //
@@ -56,7 +63,7 @@ namespace ampc {
 
 /// What the compiler needs to know about a library kernel. Depends on the CPU that asks.
 struct LibraryKernelFacts {
-  /// What the packed operand takes (of a product or convolution with "packed" = 1, or a packing kernel, both without
+  /// What the packed operand takes (of a product or convolution with "packed" = 1, or a packing kernel, without
   /// "packed_bytes"), to be stored in "packed_bytes"; at least the plain form's; 0: there is none.
   uint64_t packedBytes = 0;
   uint64_t workspaceBytes = 0; // user scratchpad: Kernel::workspaceBytes

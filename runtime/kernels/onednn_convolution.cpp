@@ -135,7 +135,7 @@ OneDnnKernelDraft draftConvolution(OneDnnBuilder &builder, const plan::Kernel &k
     OwnedPrimitiveDesc reorder = builder.reorder(plain.get(), preferred.get());
     draft.kernel->add(
         builder, reorder,
-        {{DNNL_ARG_FROM, plain.get(), 1, 0}, {DNNL_ARG_TO, preferred.get(), -1, weights.workspaceOffset}});
+        {{DNNL_ARG_FROM, plain.get(), 1, 0}, {DNNL_ARG_TO, preferred.get(), -1, weights.offset}});
   }
   OwnedDesc x = activation(builder, convolution, convolution.x, convolution.type);
   OwnedDesc y = activation(builder, convolution, convolution.y, convolution.resultType);

@@ -162,7 +162,7 @@ void OneDnnKernel::add(OneDnnBuilder &builder, const OwnedPrimitiveDesc &desc,
     if (!builder.ok(library.memory_create(&memory, argument.desc, engine->get(), DNNL_MEMORY_NONE),
                     "a memory object"))
       return;
-    call.bindings.push_back({OwnedMemory(library, memory), argument.buffer, argument.workspaceOffset});
+    call.bindings.push_back({OwnedMemory(library, memory), argument.buffer, argument.offset});
     call.arguments.push_back({argument.argument, memory});
   }
   calls.push_back(std::move(call));
@@ -172,9 +172,9 @@ bool OneDnnKernel::run(void *const *buffers, void *workspace) {
   OneDnnThreads scope(library, threads);
   for (Call &call : calls) {
     for (Binding &binding : call.bindings) {
-      void *address = binding.buffer >= 0 ? buffers[binding.buffer]
-                                          : static_cast<char *>(workspace) + binding.workspaceOffset;
-      if (library.memory_set_data_handle(binding.memory.get(), address) != dnnl_success)
+      void *base = binding.buffer >= 0 ? buffers[binding.buffer] : workspace;
+      if (library.memory_set_data_handle(binding.memory.get(), static_cast<char *>(base) + binding.offset) !=
+          dnnl_success)
         return false;
     }
     if (library.primitive_execute(call.primitive.get(), stream.get(), int(call.arguments.size()),

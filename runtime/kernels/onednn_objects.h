@@ -77,7 +77,7 @@ struct OneDnnArgument {
   int argument = 0;
   const_dnnl_memory_desc_t desc = nullptr; // only while adding
   int buffer = -1;                         // -1: in the workspace
-  uint64_t workspaceOffset = 0;
+  uint64_t offset = 0;                     // bytes, in the buffer or the workspace
 };
 
 /// One or several primitives executed one after the other; each with a user scratchpad.
@@ -96,7 +96,7 @@ private:
   struct Binding {
     OwnedMemory memory;
     int buffer;
-    uint64_t workspaceOffset;
+    uint64_t offset;
   };
   struct Call {
     OwnedPrimitive primitive;
@@ -123,6 +123,8 @@ OneDnnKernelDraft draftMatmul(OneDnnBuilder &builder, const plan::Kernel &kernel
 OneDnnKernelDraft draftPackMatmul(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads);
 OneDnnKernelDraft draftConvolution(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads);
 OneDnnKernelDraft draftPackConvolution(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads);
+OneDnnKernelDraft draftRecurrence(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads);
+OneDnnKernelDraft draftPackRecurrence(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads);
 OneDnnKernelDraft draftReorder(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads);
 
 /// The post-ops of a kernel. `firstOperand`: the kernel operand that the first binary entry takes. `toDesc`

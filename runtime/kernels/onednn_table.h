@@ -34,6 +34,10 @@ namespace ampc {
   X(post_ops_append_binary)                                                                                  \
   X(matmul_primitive_desc_create)                                                                            \
   X(convolution_forward_primitive_desc_create)                                                               \
+  X(lstm_forward_primitive_desc_create)                                                                      \
+  X(gru_forward_primitive_desc_create)                                                                       \
+  X(lbr_gru_forward_primitive_desc_create)                                                                   \
+  X(vanilla_rnn_forward_primitive_desc_create)                                                               \
   X(reorder_primitive_desc_create)                                                                           \
   X(primitive_desc_query)                                                                                    \
   X(primitive_desc_query_md)                                                                                 \
