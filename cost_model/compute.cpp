@@ -43,10 +43,12 @@ double computeSeconds(const Work &work, const Device &device) {
   // At the border of an image every load is guarded: such results cost about twice as much.
   const double arithmetic = std::max(work.flops, 0.0) * (1 + std::clamp(work.borderShare, 0.0, 1.0)) /
                             (device.peak(work.type) * efficiencyOf(work, device));
-  double memory = memorySeconds(bytes, device);
+  const double rounds = std::max(work.rounds, 1.0);
+  double memory = rounds * memorySeconds(bytes / rounds, device);
   if (work.readsPlainRows)
     memory /= rowPart(device.efficiencyOf(WorkKind::GeneratedContraction), work.n);
-  return std::max({arithmetic, memory, device.launchSeconds}) + (work.isLibraryCall ? device.libraryCallSeconds : 0);
+  return std::max({arithmetic, memory, rounds * device.launchSeconds}) +
+         (work.isLibraryCall ? rounds * device.libraryCallSeconds : 0);
 }
 
 } // namespace ampc::cost

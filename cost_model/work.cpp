@@ -84,7 +84,7 @@ WorkKind workKindOf(const plan::Kernel &kernel, double flops) {
   if (kernel.kind == plan::KernelKind::Library) {
     if (contains(kernel.symbol, "conv"))
       return WorkKind::Convolution;
-    for (std::string_view product : {"matmul", "gemm", "inner_product", "lstm", "gru", "rnn"})
+    for (std::string_view product : {"matmul", "gemm", "inner_product", "recurrence"})
       if (contains(kernel.symbol, product))
         return WorkKind::Contraction;
   }
@@ -164,6 +164,24 @@ void describeProduct(plan::Kernel &kernel, bool isConvolution, bool isChannelsLa
   kernel.integers.push_back({extentsName, {m, n, k}});
 }
 
+/// Of a recurrence: a product of the state in each time step, each of which reads the weights again. `work` has the
+/// FLOPs and bytes of a pass over operands and results.
+static void setRounds(Work &work, const plan::Kernel &kernel) {
+  if (kernel.results.empty() || kernel.operands.empty() || kernel.results[0].shape.size() != 3 ||
+      kernel.operands[0].shape.size() != 3)
+    return;
+  const std::vector<int64_t> &result = kernel.results[0].shape; // [steps, batch, hidden]
+  const double points = elementsIn(result), inputs = double(kernel.operands[0].shape[2]), hidden = double(result[2]);
+  if (points <= 0)
+    return;
+  const double gates = work.flops / points / (2 * (inputs + hidden));
+  work.rounds = double(result[0]);
+  work.m = double(result[1]);
+  work.n = gates * hidden;
+  work.k = hidden;
+  work.bytesRead += (work.rounds - 1) * gates * hidden * hidden * bitWidth(kernel.results[0].type) / 8;
+}
+
 Work workOf(const plan::Step &step, const plan::Kernel &kernel) {
   Work work;
   work.flops = step.flops;
@@ -181,7 +199,10 @@ Work workOf(const plan::Step &step, const plan::Kernel &kernel) {
   const std::vector<plan::KernelOperand> &typed = kernel.operands.empty() ? kernel.results : kernel.operands;
   if (!typed.empty())
     work.type = product ? typed[0].type : arithmeticType(typed[0].type);
-  if (product)
+  const bool isRecurrence = contains(kernel.symbol, "recurrence");
+  if (isRecurrence)
+    setRounds(work, kernel);
+  else if (product)
     setProductShape(work, kernel);
   const std::string *layout = textOf(kernel, "layout");
   work.channelsInFront = layout && *layout == "nchw";
@@ -190,7 +211,7 @@ Work workOf(const plan::Step &step, const plan::Kernel &kernel) {
       work.borderShare = values[0];
   work.isLibraryCall = kernel.kind == plan::KernelKind::Library;
   const std::vector<int64_t> *packed = integersOf(kernel, "packed");
-  work.readsPlainRows = product && !isConvolution && (!packed || packed->empty() || (*packed)[0] == 0);
+  work.readsPlainRows = product && !isConvolution && !isRecurrence && (!packed || packed->empty() || (*packed)[0] == 0);
   return work;
 }
 

@@ -78,6 +78,7 @@ const OpTable &OpTable::get() {
     addSuppressionRows(t);
     addAttentionRows(t);
     addRotaryEmbeddingRows(t);
+    addRecurrenceRow(t);
     addRecurrentRows(t);
     addPositionRows(t);
     addSequenceRows(t);

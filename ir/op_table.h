@@ -129,6 +129,8 @@ public:
   /// Small literal tensor.
   virtual mlir::Value literal(const HostTensor &value, llvm::StringRef suffix) = 0;
   virtual mlir::Builder &attributes() = 0;
+  /// May the node become one `recurrence`, if that row can say what it does? Otherwise it is unrolled over time.
+  virtual bool keepsRecurrence() const { return true; }
 
   /// Error for a form that is valid ONNX but not supported (exit 4), or invalid (exit 3).
   virtual llvm::Error unsupported(const llvm::Twine &why) = 0;
@@ -232,6 +234,7 @@ void addSuppressionRows(OpTable &table);
 void addSignalRows(OpTable &table); // Fourier transforms
 void addAttentionRows(OpTable &table);
 void addRotaryEmbeddingRows(OpTable &table);
+void addRecurrenceRow(OpTable &table); // a whole sequence as one operator
 void addRecurrentRows(OpTable &table);
 void addPositionRows(OpTable &table); // one_hot, trilu...
 void addSequenceRows(OpTable &table); // topk, cumsum, argmax...

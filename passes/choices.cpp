@@ -69,9 +69,13 @@ static void price(const GraphOp &op, LocalWork local, const cost::Device &device
     // The kernel's work shrinks as that of the operator does.
     double part = local.bytes / std::max(local.wholeBytes, 1.0);
     cost::Work work = op.kernel.work;
-    work.flops *= part;
     work.bytesRead *= part;
     work.bytesWritten *= part;
+    if (work.rounds > 1) { // a recurrence: its weights stay as they are, its products have fewer rows
+      part = local.points / std::max(double(op.rule.numPoints()), 1.0);
+      work.m *= part;
+    }
+    work.flops *= part;
     choice.kernelSeconds = cost::computeSeconds(work, device);
   }
   choice.seconds = op.kernel.share * choice.kernelSeconds;

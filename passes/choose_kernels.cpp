@@ -1,5 +1,5 @@
 // Decides who executes each kernel: "generated", "builtin:NAME" (code of the runtime) or "library:NAME". Where both the
-// library and generated code can, the cheaper one does; both prices stay as attributes, for dumps. Says of generated
+// library and generated code can, the cheaper one does; the runtime's own code only does what neither can. Both prices stay as attributes, for dumps. Says of generated
 // kernels which results may be written over an operand.
 #include "codegen/compile_kernels.h"
 #include "passes/attributes.h"
@@ -31,15 +31,15 @@ llvm::Error chooseKernels(ModuleOp module, const cost::Device &device, uint32_t 
       return WalkResult::advance();
     Operation &first = kernel->getRegion(0).front().front();
     const OpRow *row = OpTable::get().find(&first);
-    std::string executor = "generated";
-    if (row->opClass == OpClass::Builtin) {
-      executor = "builtin:" + row->builtin;
-    } else if (std::optional<LibraryCall> call = libraryCallOf(kernel, threads)) {
-      if (!isGeneratedFaster(kernel, *call, device))
+    const bool isBuiltin = row->opClass == OpClass::Builtin;
+    std::string executor = isBuiltin ? "builtin:" + row->builtin : "generated";
+    if (std::optional<LibraryCall> call = libraryCallOf(kernel, threads)) {
+      if (isBuiltin || !isGeneratedFaster(kernel, *call, device))
         executor = "library:" + call->kernel.symbol;
       kernel->setAttr("library", builder.getStringAttr(call->kernel.symbol));
-      kernel->setAttr("library_seconds", builder.getF64FloatAttr(libraryProductSeconds(kernel, *call, device)));
-      kernel->setAttr("generated_seconds", builder.getF64FloatAttr(generatedProductSeconds(kernel, device)));
+      kernel->setAttr("library_seconds", builder.getF64FloatAttr(librarySeconds(kernel, *call, device)));
+      if (!isBuiltin)
+        kernel->setAttr("generated_seconds", builder.getF64FloatAttr(generatedSeconds(kernel, device)));
     }
     kernel->setAttr("executor", builder.getStringAttr(executor));
     if (executor != "generated" || !hasEqualSizes(kernel))

@@ -155,7 +155,7 @@ void LayoutChooser::addModes(Operation *op, bool readsLast, bool writesLast, std
       if (isLibrary)
         mode.seconds = libraryConvolutionSeconds(op, *call, readsLast, device);
       else if (call)
-        productSeconds = generatedProductSeconds(op, device);
+        productSeconds = generatedSeconds(op, device);
       op->removeAttr("orders");
       if (isLibrary) {
         modes.push_back(mode);

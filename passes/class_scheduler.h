@@ -48,7 +48,7 @@ private:
   void storage(mlir::Operation *op);
   void kernel(mlir::Operation *op);
   void libraryKernel(mlir::Operation *op);
-  int pack(plan::Kernel &kernel, mlir::Operation *op, int weights);
+  bool pack(plan::Kernel &kernel, mlir::Operation *op, std::vector<int> &reads);
   uint32_t kernelIndex(plan::Kernel kernel, const std::string &key);
   void communication(mlir::Operation *op);
   void slice(mlir::Operation *op);
@@ -78,7 +78,7 @@ private:
   std::vector<uint32_t> ranks;
 
   llvm::DenseMap<mlir::Value, int> bufferOf;
-  std::map<std::pair<int, uint32_t>, int> packedForms; // by weights and packing kernel
+  std::map<std::pair<std::vector<int>, uint32_t>, int> packedForms; // by weights and packing kernel
   std::vector<Virtual> buffers;
   struct Pending {
     plan::Step step;

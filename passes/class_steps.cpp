@@ -158,32 +158,16 @@ void ClassScheduler::storage(Operation *op) {
 }
 
 uint32_t ClassScheduler::kernelIndex(Operation *op) {
-  StringRef executor = cast<StringAttr>(op->getAttr("executor")).getValue();
+  bool isGenerated = cast<StringAttr>(op->getAttr("executor")).getValue() == "generated";
   std::string text = kernelText(op);
-  auto [it, isNew] = kernels.try_emplace((executor + "\n" + text).str(), uint32_t(out.plan.kernels.size()));
+  auto [it, isNew] = kernels.try_emplace((isGenerated ? "generated\n" : "builtin\n") + text, uint32_t(out.plan.kernels.size()));
   if (!isNew)
     return it->second;
-  plan::Kernel kernel = generatedKernelOf(op);
-  if (executor == "generated") {
+  plan::Kernel kernel = isGenerated ? generatedKernelOf(op) : builtinCallOf(op).kernel;
+  if (isGenerated) {
     kernel.symbol = "k" + std::to_string(out.requests.size());
     out.requests.push_back({kernel.symbol, std::move(text)});
     out.requestKernels.push_back(it->second);
-  } else {
-    kernel.kind = plan::KernelKind::Builtin;
-    kernel.symbol = executor.split(':').second.str();
-    for (NamedAttribute attribute : op->getRegion(0).front().front().getAttrs()) {
-      std::string name = attribute.getName().str();
-      if (auto integer = dyn_cast<IntegerAttr>(attribute.getValue()))
-        kernel.integers.push_back({name, {integer.getInt()}});
-      else if (auto list = dyn_cast<DenseI64ArrayAttr>(attribute.getValue()))
-        kernel.integers.push_back({name, list.asArrayRef().vec()});
-      else if (auto real = dyn_cast<FloatAttr>(attribute.getValue()))
-        kernel.reals.push_back({name, {real.getValueAsDouble()}});
-      else if (auto reals = dyn_cast<DenseF64ArrayAttr>(attribute.getValue()))
-        kernel.reals.push_back({name, reals.asArrayRef().vec()});
-      else if (auto text = dyn_cast<StringAttr>(attribute.getValue()); text && name != "name")
-        kernel.strings.push_back({name, text.getValue().str()});
-    }
   }
   out.plan.kernels.push_back(std::move(kernel));
   return it->second;
@@ -206,69 +190,97 @@ uint32_t ClassScheduler::kernelIndex(plan::Kernel kernel, const std::string &key
   return it->second;
 }
 
-/// Weights in the library's own format, made once at load; the buffer of the packed form, or `weights` if it has none.
-int ClassScheduler::pack(plan::Kernel &kernel, Operation *op, int weights) {
-  plan::Kernel packed = kernel;
-  packed.integers.push_back({"packed", {1}});
-  LibraryKernelFacts facts;
-  if (libraryKernelFacts(packed, options.threads, facts) || facts.packedBytes == 0 || facts.isReference)
-    return weights;
-  packed.integers.push_back({"packed_bytes", {int64_t(facts.packedBytes)}});
-  packed.workspaceBytes = facts.workspaceBytes;
-  bool isMatmul = kernel.symbol == "onednn.matmul";
+/// The parameters of the kernel that packs the weights of `kernel`, but for sizes that depend on the packed form.
+static plan::Kernel packingOf(const plan::Kernel &kernel) {
   plan::Kernel packing;
   packing.kind = plan::KernelKind::Library;
+  packing.results = {{DataType::U8, {0}}};
+  packing.integers = kernel.integers;
+  packing.reals = kernel.reals;
+  packing.strings = kernel.strings;
+  if (kernel.symbol == "onednn.recurrence") {
+    packing.symbol = "onednn.pack_recurrence";
+    packing.operands = {kernel.operands[1], kernel.operands[2]};
+    packing.integers.push_back({"shapeX", kernel.operands[0].shape});
+    return packing;
+  }
+  bool isMatmul = kernel.symbol == "onednn.matmul";
   packing.symbol = isMatmul ? "onednn.pack_matmul" : "onednn.pack_convolution";
   packing.operands = {kernel.operands[1]};
-  packing.results = {{DataType::U8, {int64_t(facts.packedBytes)}}};
-  packing.integers = packed.integers;
-  packing.reals = packed.reals;
-  packing.strings = packed.strings;
   packing.integers.push_back({isMatmul ? "shapeA" : "shapeX", kernel.operands[0].shape});
   packing.integers.push_back({isMatmul ? "shapeB" : "shapeW", kernel.operands[1].shape});
   if (!isMatmul)
     packing.integers.push_back({"shapeY", kernel.results[0].shape});
   packing.strings.push_back({"type", "f32"});
   packing.strings.push_back({"result_type", "f32"});
+  return packing;
+}
+
+/// Weights in the library's own format, made once at load: turns `kernel`, which reads `reads`, into the one that reads
+/// the packed form. False, and nothing changed, if there is none.
+bool ClassScheduler::pack(plan::Kernel &kernel, Operation *op, std::vector<int> &reads) {
+  plan::Kernel packing = packingOf(kernel);
+  packing.integers.push_back({"packed", {1}});
+  LibraryKernelFacts facts;
+  if (libraryKernelFacts(packing, options.threads, facts) || facts.packedBytes == 0)
+    return false;
+  const int64_t packedBytes = int64_t(facts.packedBytes);
+  packing.results[0].shape = {packedBytes};
+  packing.integers.push_back({"packed_bytes", {packedBytes}});
+  plan::Kernel packed = kernel;
+  packed.integers.insert(packed.integers.end(), {{"packed", {1}}, {"packed_bytes", {packedBytes}}});
+  // Two matrices of a recurrence become one operand; the operand of a product keeps its shape.
+  const size_t numWeights = packing.operands.size();
+  if (numWeights == 2) {
+    packed.operands[1] = packing.results[0];
+    packed.operands.erase(packed.operands.begin() + 2);
+  }
+  if (libraryKernelFacts(packed, options.threads, facts) || (numWeights == 1 && facts.isReference))
+    return false;
+  packed.workspaceBytes = facts.workspaceBytes;
   plan::Step step;
   step.kind = plan::StepKind::Launch;
   step.name = nameOf(op).str() + "/pack";
   step.nodes = nameOf(op).str();
-  step.bytes = 2.0 * double(facts.packedBytes);
-  step.kernel = kernelIndex(packing, "pack\n" + kernelText(op));
+  step.bytes = 2.0 * double(packedBytes);
+  step.kernel = kernelIndex(std::move(packing), "pack\n" + kernelText(op));
   kernel = std::move(packed);
+  std::vector<int> weights(reads.begin() + 1, reads.begin() + 1 + int64_t(numWeights));
+  reads.erase(reads.begin() + 2, reads.begin() + 1 + int64_t(numWeights));
   // Kernels that use the same weights in the same way share the packed form: the steps of a recurrent cell.
   auto [known, isNew] = packedForms.try_emplace({weights, step.kernel}, 0);
-  if (!isNew)
-    return known->second;
-  Virtual buffer;
-  buffer.buffer.sizeBytes = facts.packedBytes;
-  buffer.atLoad = true;
-  buffers.push_back(buffer);
-  int result = int(buffers.size()) - 1;
-  addStep(std::move(step), {weights}, {result}, true);
-  return known->second = result;
+  if (isNew) {
+    Virtual buffer;
+    buffer.buffer.sizeBytes = uint64_t(packedBytes);
+    buffer.atLoad = true;
+    buffers.push_back(buffer);
+    known->second = int(buffers.size()) - 1;
+    addStep(std::move(step), std::move(weights), {known->second}, true);
+  }
+  reads[1] = known->second;
+  return true;
 }
 
 void ClassScheduler::libraryKernel(Operation *op) {
   LibraryCall call = *libraryCallOf(op, options.threads);
   plan::Step step = launchOf(op);
-  std::vector<int> reads;
+  std::vector<int> reads, writes;
   for (unsigned operand : call.operandOrder) {
     reads.push_back(bufferOf.lookup(op->getOperand(operand)));
     step.bytes += double(bytesOf(op->getOperand(operand)));
   }
   std::string key = "library\n" + kernelText(op);
-  if (buffers[reads[1]].atLoad && !atLoad(op)) {
-    int packed = pack(call.kernel, op, reads[1]);
-    if (packed != reads[1])
-      key += "packed";
-    reads[1] = packed;
+  const size_t numWeights = packingOf(call.kernel).operands.size();
+  bool areWeights = std::all_of(reads.begin() + 1, reads.begin() + 1 + int64_t(numWeights),
+                                [&](int read) { return buffers[size_t(read)].atLoad; });
+  if (areWeights && !atLoad(op) && pack(call.kernel, op, reads))
+    key += "packed";
+  for (Value result : op->getResults()) {
+    bufferOf[result] = newBuffer(result, atLoad(op));
+    writes.push_back(bufferOf[result]);
+    step.bytes += double(bytesOf(result));
   }
-  step.bytes += double(bytesOf(op->getResult(0)));
-  int write = newBuffer(op->getResult(0), atLoad(op));
-  bufferOf[op->getResult(0)] = write;
-  addStep(std::move(step), std::move(reads), {write}, atLoad(op));
+  addStep(std::move(step), std::move(reads), std::move(writes), atLoad(op));
   steps.back().libraryKernel = std::move(call.kernel);
   steps.back().kernelKey = std::move(key);
 }
@@ -282,6 +294,11 @@ void ClassScheduler::kernel(Operation *op) {
   for (Value operand : op->getOperands()) {
     reads.push_back(bufferOf.lookup(operand));
     step.bytes += double(bytesOf(operand));
+  }
+  if (cast<StringAttr>(op->getAttr("executor")).getValue() != "generated") { // one operand may be several of the builtin's
+    std::vector<int> distinct = std::move(reads);
+    for (unsigned operand : builtinCallOf(op).operandOrder)
+      reads.push_back(distinct[operand]);
   }
   for (Value result : op->getResults()) {
     bufferOf[result] = newBuffer(result, atLoad(op));

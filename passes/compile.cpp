@@ -6,15 +6,14 @@
 #include "ir/diagnostic.h"
 #include "passes/kernel_groups.h"
 #include "passes/passes.h"
+#include "passes/recurrence_forms.h"
 #include "passes/report_decisions.h"
 #include "passes/schedule.h"
+#include "passes/stage_dumps.h"
 #include "passes/step_list.h"
 #include "passes/strategy.h"
 #include "runtime/plan/mapped_weights.h"
 
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
@@ -28,7 +27,8 @@ namespace {
 
 class Compiler {
 public:
-  Compiler(const std::string &modelPath, const CompileOptions &options) : modelPath(modelPath), options(options) {
+  Compiler(const std::string &modelPath, const CompileOptions &options)
+      : modelPath(modelPath), options(options), dumps(options.dumpFolder, options.stopAfter) {
     loadDialects(context);
     context.disableMultithreading();
   }
@@ -47,6 +47,15 @@ private:
     uint64_t peakBytes;
   };
 
+  /// The model with some of its recurrences whole and the others unrolled.
+  struct Form {
+    std::string recurrences; // "whole" or "unrolled"; empty: there is no other form
+    ImportedModel model;
+    size_t numWeights = 0; // of the model: plans may have literals besides
+    GraphView view;
+    std::optional<Candidate> oneDevice; // until it is simulated
+  };
+
   /// Why no plan fits.
   struct Lack {
     uint64_t neededBytes = 0; // per device, at least; what was tried needs as much; 0: nothing was tried
@@ -55,12 +64,15 @@ private:
     std::string devices; // the option that would help as well
   };
 
-  llvm::Error import();
+  llvm::Expected<Form> import(std::optional<std::set<std::string>> wholeRecurrences, bool dump);
+  llvm::Error addForms();
   std::vector<Decision> decide(uint64_t searchLimitBytes, std::optional<Shortage> &shortage);
   llvm::Expected<Candidate> build(const Decision &decision, bool dump, KernelNodes *kernels = nullptr);
   llvm::Expected<Candidate> listSteps(ModuleOp module, const plan::EntryPoint &entry, const Decision &decision);
   llvm::Error buildOneDevice();
   llvm::Expected<std::optional<Candidate>> choose();
+  llvm::Expected<std::optional<Candidate>> chooseForm();
+  llvm::Error settle(Candidate &best);
   llvm::Expected<std::optional<Candidate>> fit();
   llvm::Error simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,
                        uint64_t &smallestPeakBytes, uint64_t &missingBytes);
@@ -71,9 +83,6 @@ private:
   }
   llvm::Error generate(Candidate &candidate);
   CompiledModel finish(Candidate best);
-  /// Verifies the border after `stage`, writes the dump.
-  llvm::Error reached(ModuleOp module, StringRef stage, bool dump);
-  llvm::Error writeDump(StringRef stage, StringRef extension, llvm::function_ref<void(llvm::raw_ostream &)> print);
   void phase(const char *name);
   double objectiveSeconds(const cost::Timeline &timeline) const {
     return options.objective == Objective::Throughput ? timeline.secondsPerRequest : timeline.latencySeconds;
@@ -85,14 +94,12 @@ private:
   std::string modelPath;
   const CompileOptions &options;
   MLIRContext context;
-  ImportedModel model;
-  GraphView view;
+  std::vector<std::unique_ptr<Form>> forms;
+  Form *form = nullptr; // that is being planned
   CompiledModel result;
   std::vector<ConsideredPlan> considered;
   std::vector<Simulated> simulated;
-  std::optional<Candidate> oneDevice;
-  double oneDeviceSeconds = 0;
-  size_t numModelWeights = 0;
+  double oneDeviceSeconds = 0; // of the fastest form
   uint64_t limitBytes = 0;            // per device
   uint64_t workspaceReserveBytes = 0; // of the kernels, known once they are made
   Lack lack;                          // after choose found nothing
@@ -100,9 +107,8 @@ private:
   const std::atomic<bool> *cancel = nullptr;                     // while searching
   std::vector<Decision> found;                                   // by the last search
   bool isSearchCut = false;                                      // a search ended before it was through
-  int numDumps = 0;
+  StageDumps dumps;
   bool isDumped = true; // the chosen plan, where dumps are wanted
-  bool stopped = false; // the stage of --stop-after has been reached
   std::chrono::steady_clock::time_point lastPhase = std::chrono::steady_clock::now();
 };
 
@@ -112,61 +118,68 @@ void Compiler::phase(const char *name) {
   auto now = std::chrono::steady_clock::now();
   double seconds = std::chrono::duration<double>(now - lastPhase).count();
   lastPhase = now;
-  result.phases.push_back({name, seconds});
+  auto known = llvm::find_if(result.phases, [&](const auto &entry) { return entry.first == name; });
+  if (known != result.phases.end())
+    known->second += seconds; // again, for another form of the model
+  else
+    result.phases.push_back({name, seconds});
   if (options.progress)
     options.progress(name, seconds);
 }
 
-llvm::Error Compiler::reached(ModuleOp module, StringRef stage, bool dump) {
-  if (llvm::Error error = verifyStage(module, stage))
-    return error;
-  bool isWanted = dump && !stopped;
-  stopped |= dump && stage == options.stopAfter;
-  if (!isWanted)
-    return llvm::Error::success();
-  return writeDump(stage, "mlir", [&](llvm::raw_ostream &os) { module.print(os); });
-}
-
-llvm::Error Compiler::writeDump(StringRef stage, StringRef extension,
-                                llvm::function_ref<void(llvm::raw_ostream &)> print) {
-  if (options.dumpFolder.empty())
-    return llvm::Error::success();
-  if (std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder))
-    return makeError(ErrorCode::FileSystem, "cannot create the dump folder: " + error.message(),
-                     {{"folder", options.dumpFolder}});
-  SmallString<128> path(options.dumpFolder);
-  std::string number = std::to_string(numDumps++);
-  llvm::sys::path::append(path, (number.size() < 2 ? "0" : "") + number + "_" + stage + "." + extension);
-  // A dump gets its name when it is complete.
-  const std::string temporary = (path + ".partial-" + std::to_string(llvm::sys::Process::getProcessId())).str();
-  std::error_code error;
-  {
-    llvm::raw_fd_ostream os(temporary, error);
-    if (!error) {
-      print(os);
-      os.close();
-      error = os.error();
-      os.clear_error(); // the stream ends the process when it goes with an error
-    }
-  }
-  if (!error)
-    error = llvm::sys::fs::rename(temporary, path);
-  if (!error)
-    return llvm::Error::success();
-  llvm::sys::fs::remove(temporary);
-  return makeError(ErrorCode::FileSystem, "cannot write a dump: " + error.message(), {{"file", path.str().str()}},
-                   error == std::errc::no_space_on_device ? "free some space, or dump to another file system" : "");
-}
-
-llvm::Error Compiler::import() {
+llvm::Expected<Compiler::Form> Compiler::import(std::optional<std::set<std::string>> wholeRecurrences, bool dump) {
+  ImportOptions importing = options.import;
+  importing.wholeRecurrences = std::move(wholeRecurrences);
   llvm::Expected<ImportedModel> imported =
-      options.importModel ? options.importModel(context) : importOnnx(context, modelPath, options.import);
+      options.importModel ? options.importModel(context, importing) : importOnnx(context, modelPath, importing);
   if (!imported)
     return imported.takeError();
-  model = std::move(*imported);
-  if (llvm::Error error = reached(*model.module, "imported", true))
+  Form result;
+  result.model = std::move(*imported);
+  if (llvm::Error error = dumps.reached(*result.model.module, "imported", dump))
     return error;
   phase("import");
+  if (dump && options.stopAfter == "imported")
+    return result;
+  if (llvm::Error error = normalize(*result.model.module))
+    return error;
+  if (llvm::Error error = dumps.reached(*result.model.module, "normal", dump))
+    return error;
+  phase("normalize");
+  result.numWeights = result.model.weights.weights.size();
+  result.view = buildGraph(mainFunction(*result.model.module));
+  return result;
+}
+
+/// Of a model with recurrences: the form in which those are whole that are faster so on one device, and the one in which
+/// all are unrolled, where more devices can share the work of each.
+llvm::Error Compiler::addForms() {
+  const std::set<std::string> nodes = wholeRecurrences(*form->model.module);
+  if (nodes.empty())
+    return llvm::Error::success();
+  llvm::Expected<Form> unrolled = import(std::set<std::string>(), false);
+  if (!unrolled)
+    return unrolled.takeError();
+  forms.push_back(std::make_unique<Form>(std::move(*unrolled)));
+  for (const std::unique_ptr<Form> &each : forms) {
+    form = each.get();
+    if (llvm::Error error = buildOneDevice())
+      return error;
+  }
+  std::set<std::string> faster =
+      fasterWhole(nodes, forms[0]->view.graph, forms[1]->view.graph, options.cluster.devices[0]);
+  if (faster.empty()) {
+    forms.erase(forms.begin());
+  } else if (faster != nodes) {
+    llvm::Expected<Form> mixed = import(std::move(faster), false);
+    if (!mixed)
+      return mixed.takeError();
+    *forms[0] = std::move(*mixed);
+  }
+  if (forms.size() > 1) {
+    forms[0]->recurrences = "whole";
+    forms[1]->recurrences = "unrolled";
+  }
   return llvm::Error::success();
 }
 
@@ -181,23 +194,23 @@ static uint64_t peakBytes(const plan::Plan &plan) {
 
 /// One candidate from decision to step list.
 llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bool dump, KernelNodes *kernels) {
-  OwningOpRef<ModuleOp> module = model.module->clone();
+  OwningOpRef<ModuleOp> module = form->model.module->clone();
   GraphView own = buildGraph(mainFunction(*module));
   if (llvm::Error error = annotate(*module, own, decision))
     return error;
-  if (llvm::Error error = reached(*module, "annotated", dump))
+  if (llvm::Error error = dumps.reached(*module, "annotated", dump))
     return error;
   // For correctness: every operand arrives in the sharding that its reader's loops imply.
   if (llvm::Error error = insertReshards(*module))
     return error;
   if (llvm::Error error = splitStages(*module))
     return error;
-  if (llvm::Error error = reached(*module, "staged", dump))
+  if (llvm::Error error = dumps.reached(*module, "staged", dump))
     return error;
   // From here on every function is what one class of ranks executes.
   if (llvm::Error error = partition(*module))
     return error;
-  if (llvm::Error error = reached(*module, "partitioned", dump))
+  if (llvm::Error error = dumps.reached(*module, "partitioned", dump))
     return error;
   // For speed: fewer passes over memory.
   if (llvm::Error error = fuse(*module))
@@ -207,14 +220,14 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
     return error;
   if (llvm::Error error = chooseKernels(*module, options.cluster.devices[0], uint32_t(options.threadsPerDevice)))
     return error;
-  if (llvm::Error error = reached(*module, "kernelized", dump))
+  if (llvm::Error error = dumps.reached(*module, "kernelized", dump))
     return error;
   if (kernels)
     *kernels = kernelNodesOf(*module);
   plan::EntryPoint entry;
-  for (const ModelTensor &tensor : model.inputs)
+  for (const ModelTensor &tensor : form->model.inputs)
     entry.inputs.push_back({tensor.name, tensor.type.type, tensor.type.shape});
-  for (const ModelTensor &tensor : model.outputs)
+  for (const ModelTensor &tensor : form->model.outputs)
     entry.outputs.push_back({tensor.name, tensor.type.type, tensor.type.shape});
   for (const auto &[name, text] : options.import.valueTexts)
     entry.boundValues.push_back({name, text});
@@ -239,8 +252,8 @@ llvm::Expected<Compiler::Candidate> Compiler::listSteps(ModuleOp module, const p
   for (const cost::Device &device : options.cluster.devices)
     scheduling.queues = std::min(scheduling.queues, device.queues);
   auto list = [&]() -> llvm::Expected<Candidate> {
-    model.weights.weights.resize(numModelWeights);
-    llvm::Expected<ScheduledPlan> scheduled = schedule(module, model.weights, entry, scheduling);
+    form->model.weights.weights.resize(form->numWeights);
+    llvm::Expected<ScheduledPlan> scheduled = schedule(module, form->model.weights, entry, scheduling);
     if (!scheduled)
       return scheduled.takeError();
     cost::Timeline timeline = cost::simulate(scheduled->plan, options.cluster, {.recordSteps = false});
@@ -274,7 +287,7 @@ llvm::Error Compiler::buildOneDevice() {
   Decision decision;
   decision.grids.resize(1);
   decision.strategy = "one device";
-  for (const GraphOp &op : view.graph.ops)
+  for (const GraphOp &op : form->view.graph.ops)
     decision.ops.push_back({0, std::vector<std::vector<int>>(op.rule.loops.size())});
   KernelNodes kernels;
   llvm::Expected<Candidate> candidate = build(decision, false, &kernels);
@@ -282,9 +295,8 @@ llvm::Error Compiler::buildOneDevice() {
     return candidate.takeError();
   candidate->decision.predictedSeconds = candidate->decision.costSeconds = candidate->decision.boundSeconds =
       candidate->seconds;
-  recordKernels(kernels, candidate->scheduled, view.graph);
-  oneDeviceSeconds = candidate->seconds;
-  oneDevice = std::move(*candidate);
+  recordKernels(kernels, candidate->scheduled, form->view.graph);
+  form->oneDevice = std::move(*candidate);
   return llvm::Error::success();
 }
 
@@ -303,7 +315,7 @@ std::vector<Decision> Compiler::decide(uint64_t searchLimitBytes, std::optional<
   strategy.cancel = cancel;
   strategy.progress = options.searchProgress;
   strategy.threads = options.jobs;
-  return findDecisions(view.graph, options.cluster, strategy, shortage);
+  return findDecisions(form->view.graph, options.cluster, strategy, shortage);
 }
 
 /// Simulates the candidates of the search and takes the fastest that fits. What the search does not see (gaps between
@@ -333,15 +345,62 @@ llvm::Expected<std::optional<Compiler::Candidate>> Compiler::choose() {
     lack = lackOf(shortage, smallestPeakBytes);
     return std::nullopt;
   }
-  llvm::Expected<Candidate> built = build(best->decision, isDumped);
+  return best;
+}
+
+/// The best plan of all forms of the model; `form` is its form then.
+llvm::Expected<std::optional<Compiler::Candidate>> Compiler::chooseForm() {
+  std::optional<Candidate> best;
+  Form *bestForm = nullptr;
+  std::optional<Lack> smallest;
+  bool isProven = true;
+  considered.clear();
+  oneDeviceSeconds = 0;
+  for (const std::unique_ptr<Form> &each : forms) {
+    form = each.get();
+    simulated.clear();
+    found.clear();
+    if (!form->oneDevice)
+      if (llvm::Error error = buildOneDevice())
+        return error;
+    phase("one device");
+    if (double seconds = form->oneDevice->seconds; oneDeviceSeconds == 0 || seconds < oneDeviceSeconds)
+      oneDeviceSeconds = seconds;
+    llvm::Expected<std::optional<Candidate>> candidate = choose();
+    if (!candidate)
+      return candidate.takeError();
+    if (!*candidate) {
+      isProven &= lack.isProven;
+      if (!smallest || (lack.neededBytes && (!smallest->neededBytes || lack.neededBytes < smallest->neededBytes)))
+        smallest = lack;
+    } else if (!best || (*candidate)->seconds < best->seconds) {
+      best = std::move(*candidate);
+      bestForm = form;
+    }
+  }
+  if (!best) {
+    lack = *smallest;
+    lack.isProven = isProven;
+    return std::nullopt;
+  }
+  form = bestForm;
+  if (llvm::Error error = settle(*best))
+    return error;
+  return best;
+}
+
+/// The chosen plan once more, with dumps.
+llvm::Error Compiler::settle(Candidate &best) {
+  llvm::Expected<Candidate> built = build(best.decision, isDumped);
   if (!built)
     return built.takeError();
-  if (isDumped && !stopped)
-    if (llvm::Error error = writeDump("stepped", "txt", [&](llvm::raw_ostream &os) {
+  if (isDumped && !dumps.hasStopped())
+    if (llvm::Error error = dumps.write("stepped", "txt", [&](llvm::raw_ostream &os) {
           os << stepListText(built->scheduled.plan);
         }))
       return error;
-  return std::optional<Candidate>(std::move(*built));
+  best = std::move(*built);
+  return llvm::Error::success();
 }
 
 /// How much is missing, where, and what would help.
@@ -398,14 +457,14 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
     uint64_t peak = peakBytes(candidate.scheduled.plan);
     smallestPeakBytes = std::min(smallestPeakBytes, peak);
     considered.push_back({candidate.decision.strategy, candidate.decision.predictedSeconds, candidate.seconds,
-                          peak <= memoryLimitBytes()});
+                          peak <= memoryLimitBytes(), form->recurrences});
     if (considered.back().fits && (!best || candidate.seconds < best->seconds))
       best = std::move(candidate);
   };
   bool mayUseOneDevice = options.strategy == Strategy::Auto || options.devices == 1;
-  if (mayUseOneDevice && oneDevice)
-    consider(std::move(*oneDevice));
-  oneDevice.reset();
+  if (mayUseOneDevice && form->oneDevice)
+    consider(std::move(*form->oneDevice));
+  form->oneDevice.reset();
   size_t finalists = 0, numBuilt = 0;
   for (const Decision &decision : decisions) {
     if (mayUseOneDevice && decision.grids.size() == 1 && decision.grids[0].numDevices() == 1)
@@ -421,7 +480,7 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
     size_t allowed = isSearchOver() ? 1 : maxFinalists;
     bool isLate = isSearchOver() && numBuilt >= maxFinalists; // even if none of them fitted
     if (known == simulated.end() && (isLate || (best && (isFar || finalists >= allowed)))) {
-      considered.push_back({decision.strategy, decision.predictedSeconds});
+      considered.push_back({decision.strategy, decision.predictedSeconds, 0, true, form->recurrences});
       continue;
     }
     if (known == simulated.end()) {
@@ -485,45 +544,35 @@ static void placeWorkspaces(plan::Plan &plan) {
 }
 
 llvm::Expected<CompiledModel> Compiler::run() {
-  if (llvm::Error error = import())
+  llvm::Expected<Form> imported = import(std::nullopt, true);
+  if (!imported)
+    return imported.takeError();
+  if (options.stopAfter == "imported" || options.stopAfter == "normal")
+    return result;
+  form = forms.emplace_back(std::make_unique<Form>(std::move(*imported))).get();
+  if (llvm::Error error = addForms())
     return error;
-  if (options.stopAfter == "imported")
-    return std::move(result);
-  if (llvm::Error error = normalize(*model.module))
-    return error;
-  if (llvm::Error error = reached(*model.module, "normal", true))
-    return error;
-  phase("normalize");
-  if (options.stopAfter == "normal")
-    return std::move(result);
-  view = buildGraph(mainFunction(*model.module));
-  numModelWeights = model.weights.weights.size();
   limitBytes = options.memoryLimitBytes ? options.memoryLimitBytes : options.cluster.devices[0].memoryBytes;
   llvm::Expected<std::optional<Candidate>> best = fit();
   if (!best)
     return best.takeError();
   if (!*best)
     return infeasible();
-  if (stopped || options.stopAfter == "stepped")
-    return std::move(result);
+  if (dumps.hasStopped() || options.stopAfter == "stepped")
+    return result;
   return finish(std::move(**best));
 }
 
 /// The best plan within the limit, with its kernels; none if nothing fits, see `lack`.
 llvm::Expected<std::optional<Compiler::Candidate>> Compiler::fit() {
   // Again if the workspaces of the kernels are what does not fit; the reserve grows each time.
-  for (int firstDump = numDumps;; numDumps = firstDump) {
-    considered.clear();
-    simulated.clear();
-    if (llvm::Error error = buildOneDevice())
-      return error;
-    phase("one device");
+  for (int firstDump = dumps.next;; dumps.next = firstDump) {
     if (options.searching)
       cancel = options.searching(true);
-    llvm::Expected<std::optional<Candidate>> chosen = choose();
+    llvm::Expected<std::optional<Candidate>> chosen = chooseForm();
     if (options.searching)
       options.searching(false);
-    if (!chosen || !*chosen || stopped || options.stopAfter == "stepped")
+    if (!chosen || !*chosen || dumps.hasStopped() || options.stopAfter == "stepped")
       return chosen;
     phase("partition");
     plan::Plan &plan = (**chosen).scheduled.plan;
@@ -561,12 +610,12 @@ CompiledModel Compiler::finish(Candidate best) {
     note = "the search was ended early: there may be a better plan";
   else if (options.devices > 1 && plan.ranks.size() == 1)
     note = "one device is fastest: communication would cost more than the others save";
-  plan.reportJson = decisionsJson(view.graph, best.decision, considered, oneDeviceSeconds, note);
+  plan.reportJson = decisionsJson(form->view.graph, best.decision, considered, oneDeviceSeconds, note);
   result.plan = std::move(plan);
-  result.weights = std::move(model.weights);
+  result.weights = std::move(form->model.weights);
   result.blobWeights = std::move(best.scheduled.blobWeights);
-  result.strippedModel = std::move(model.strippedModel);
-  return std::move(result);
+  result.strippedModel = std::move(form->model.strippedModel);
+  return result;
 }
 
 llvm::Expected<CompiledModel> compileModel(const std::string &modelPath, const CompileOptions &options) {

@@ -19,7 +19,7 @@ enum class Objective : uint8_t { Latency, Throughput, StepTime };
 struct CompileOptions {
   ImportOptions import;
   /// Instead of importing the file: for `verify`, which takes the model from a plan.
-  std::function<llvm::Expected<ImportedModel>(mlir::MLIRContext &)> importModel;
+  std::function<llvm::Expected<ImportedModel>(mlir::MLIRContext &, const ImportOptions &)> importModel;
   int devices = 1;
   cost::Cluster cluster; // at least `devices` devices
   Strategy strategy = Strategy::Auto;
@@ -46,7 +46,7 @@ struct CompiledModel {
   WeightStore weights;             // plan.blobs[k] is weights.weights[blobWeights[k]]
   std::vector<uint32_t> blobWeights;
   std::string strippedModel;
-  /// Seconds per phase, in order.
+  /// Seconds per phase, in the order of their first times.
   std::vector<std::pair<std::string, double>> phases;
 };
 

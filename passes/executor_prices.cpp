@@ -48,13 +48,14 @@ static double stepSeconds(Operation *kernel, const plan::Kernel &description, co
   return cost::computeSeconds(cost::workOf(step, description), device);
 }
 
-double generatedProductSeconds(Operation *kernel, const cost::Device &device) {
+double generatedSeconds(Operation *kernel, const cost::Device &device) {
   return stepSeconds(kernel, generatedKernelOf(kernel), device);
 }
 
-double libraryProductSeconds(Operation *kernel, const LibraryCall &call, const cost::Device &device) {
+double librarySeconds(Operation *kernel, const LibraryCall &call, const cost::Device &device) {
   plan::Kernel description = call.kernel;
-  if (call.operandOrder.size() > 1 && isWeight(kernel->getOperand(call.operandOrder[1])))
+  const bool isProduct = description.symbol != "onednn.recurrence"; // a recurrence is priced by its shapes alone
+  if (isProduct && call.operandOrder.size() > 1 && isWeight(kernel->getOperand(call.operandOrder[1])))
     description.integers.push_back({"packed", {1}});
   return stepSeconds(kernel, description, device);
 }
@@ -64,7 +65,7 @@ bool isGeneratedFaster(Operation *kernel, const LibraryCall &call, const cost::D
   auto atLoad = kernel->getAttrOfType<BoolAttr>("at_load");
   if (atLoad && atLoad.getValue())
     return false;
-  return generatedProductSeconds(kernel, device) < libraryProductSeconds(kernel, call, device);
+  return generatedSeconds(kernel, device) < librarySeconds(kernel, call, device);
 }
 
 } // namespace ampc

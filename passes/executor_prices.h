@@ -1,4 +1,4 @@
-// What a product or convolution costs by generated code and by the library. Both prices are read off the plan's
+// What a product, convolution or recurrence costs by generated code and by the library. Both prices are read off the plan's
 // description of the kernel, as the simulation reads them: what is chosen here is what the prediction counts.
 #pragma once
 
@@ -7,13 +7,13 @@
 
 namespace ampc {
 
-/// What the plan says about a kernel that generated code or the runtime executes, but for its symbol.
+/// What the plan says about a kernel that generated code executes, but for its symbol.
 plan::Kernel generatedKernelOf(mlir::Operation *kernel);
 
-double generatedProductSeconds(mlir::Operation *kernel, const cost::Device &device);
+double generatedSeconds(mlir::Operation *kernel, const cost::Device &device);
 
 /// `call`: what libraryCallOf says about the kernel. A weight is packed when the program is loaded.
-double libraryProductSeconds(mlir::Operation *kernel, const LibraryCall &call, const cost::Device &device);
+double librarySeconds(mlir::Operation *kernel, const LibraryCall &call, const cost::Device &device);
 
 /// Generated code only where it is faster: a tie, or a device of which nothing is known, leaves the kernel to the library.
 bool isGeneratedFaster(mlir::Operation *kernel, const LibraryCall &call, const cost::Device &device);

@@ -172,7 +172,7 @@ double generatedSeconds(Operation *kernel, const std::vector<Order> &orders, con
 
 double libraryConvolutionSeconds(Operation *kernel, const LibraryCall &call, bool isChannelsLast,
                                  const cost::Device &device) {
-  double seconds = libraryProductSeconds(kernel, call, device);
+  double seconds = librarySeconds(kernel, call, device);
   // With channels in front post-ops are a slow pass of their own over the result.
   Block &body = kernel->getRegion(0).front();
   bool hasPostOps = &body.back() != body.front().getNextNode();

@@ -1,6 +1,7 @@
-// Maps products and convolutions with their epilogues to oneDNN calls.
+// Maps products and convolutions with their epilogues, and recurrences, to oneDNN calls.
 #include "passes/library_kernel.h"
 
+#include "ir/builtin_instance.h"
 #include "ir/post_op.h"
 #include "passes/orders.h"
 #include "runtime/kernels/library_kernels.h"
@@ -245,8 +246,29 @@ std::optional<InPlaceSum> inPlaceSumOf(const plan::Kernel &kernel, uint32_t thre
   return std::nullopt;
 }
 
+LibraryCall builtinCallOf(Operation *kernel) {
+  Operation &op = kernel->getRegion(0).front().front();
+  LibraryCall call{builtinKernelOf(instanceOf(&op)), {}};
+  for (Value operand : op.getOperands())
+    call.operandOrder.push_back(cast<BlockArgument>(operand).getArgNumber());
+  return call;
+}
+
+/// The library's GRUs and RNNs call themselves a reference, which they are around an optimized product.
+static std::optional<LibraryCall> recurrenceCall(Operation *kernel, uint32_t threads) {
+  LibraryCall call = builtinCallOf(kernel);
+  call.kernel.kind = plan::KernelKind::Library;
+  call.kernel.symbol = "onednn.recurrence";
+  LibraryKernelFacts facts;
+  if (libraryKernelFacts(call.kernel, threads, facts))
+    return std::nullopt;
+  call.kernel.workspaceBytes = facts.workspaceBytes;
+  return call;
+}
+
 std::optional<LibraryCall> libraryCallOf(Operation *kernel, uint32_t threads) {
-  return CallBuilder(kernel, threads).build();
+  const OpRow *row = OpTable::get().find(&kernel->getRegion(0).front().front());
+  return row && row->name == "recurrence" ? recurrenceCall(kernel, threads) : CallBuilder(kernel, threads).build();
 }
 
 } // namespace ampc

@@ -11,8 +11,11 @@ struct LibraryCall {
   std::vector<unsigned> operandOrder; // kernel operand k is operand operandOrder[k] of the ampc.kernel
 };
 
+/// The call of the runtime's own kernel: for kernels that are one operator of class Builtin.
+LibraryCall builtinCallOf(mlir::Operation *kernel);
+
 /// The call for a kernel that is one product or convolution followed by operators which the library applies to its
-/// result; nothing if the library cannot do it, or only with its slow reference implementation. `threads` of a device
+/// result, or one recurrence; nothing if the library cannot do it, or only with its slow reference implementation. `threads` of a device
 /// execute it: scratch memory depends on how many.
 std::optional<LibraryCall> libraryCallOf(mlir::Operation *kernel, uint32_t threads);
 

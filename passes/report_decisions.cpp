@@ -64,6 +64,8 @@ std::string decisionsJson(const Graph &graph, const Decision &decision, const st
     if (plan.seconds > 0)
       candidate["seconds"] = plan.seconds;
     candidate["fits"] = plan.fits;
+    if (!plan.recurrences.empty())
+      candidate["recurrences"] = plan.recurrences;
     candidates.push_back(std::move(candidate));
   }
   json["candidates"] = std::move(candidates);

@@ -15,6 +15,7 @@ struct ConsideredPlan {
   double predictedSeconds = 0; // by the search
   double seconds = 0;          // simulated; 0: not simulated
   bool fits = true;   // into the memory of the devices
+  std::string recurrences; // "whole" (those that are faster so on one device) or "unrolled"; empty: no choice
 };
 
 /// `considered` in the order of the search. `oneDeviceSeconds` = 0: not known.

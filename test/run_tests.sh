@@ -5,7 +5,7 @@
 #   test/run_tests.sh --full [--part K/M]  everything, or every M-th of the long walks; may take hours
 #   test/run_tests.sh --only NAME          one group: unit, sanitized, fuzz, structure, lit, command-line, refusals, schemas,
 #                                          search-bench, memory, demo, node, contributed, runtime-forms, edge-values,
-#                                          added-op, partitioned-node, choices, planner, models
+#                                          recurrences, added-op, partitioned-node, choices, planner, models
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cache="${AMPC_CACHE:-$HOME/.cache/ampc}"
@@ -95,6 +95,7 @@ walk node "$python" test/conformance/node_tests.py --tool build/bin/evaluate_mod
 walk contributed "$python" test/conformance/contributed_operators.py
 walk runtime-forms "$python" test/conformance/runtime_forms.py
 walk edge-values "$python" test/conformance/edge_values.py
+walk recurrences "$python" test/conformance/recurrences.py
 walk added-op "$python" test/conformance/added_operator.py "${full[@]}"
 slice=1/24
 [ ${#full[@]} -gt 0 ] && slice="$part"

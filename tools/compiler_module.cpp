@@ -113,8 +113,8 @@ void record(plan::Plan &plan, const cost::Cluster &cluster, bool hasCode) {
 Result<Compilation> compile(const CompileRequest &request, const std::string &planPath) {
   CompileOptions options = compileOptionsOf(request);
   if (request.isStoredModel)
-    options.importModel = [&](mlir::MLIRContext &context) {
-      return importStoredModel(context, request.modelPath, request.options->weightsFolder, options.import);
+    options.importModel = [&](mlir::MLIRContext &context, const ImportOptions &importing) {
+      return importStoredModel(context, request.modelPath, request.options->weightsFolder, importing);
     };
   llvm::Expected<CompiledModel> compiled = compileModel(request.modelPath, options);
   if (!compiled) {

@@ -50,8 +50,11 @@ GraphImporter::evaluateKnown(const OpInstance &instance, ArrayRef<Value> operand
     return Nothing();
   for (const TensorType &type : instance.operands)
     points += type.numElements();
+  IterationRule rule = ruleOf(instance);
   if (instance.row->body)
-    points = std::max(points, ruleOf(instance).numPoints());
+    points = std::max(points, rule.numPoints());
+  else if (instance.row->opClass == OpClass::Builtin) // a point of a recurrence is two products
+    points = std::max(points, int64_t(std::min(double(rule.numPoints()) * rule.flopsPerPoint, 1e18)));
   if (points > limits::foldedPoints)
     return Nothing();
   foldedPoints += points + 16;

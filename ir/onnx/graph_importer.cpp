@@ -10,8 +10,8 @@ using namespace mlir;
 namespace ampc {
 
 GraphImporter::GraphImporter(MLIRContext &context, const TensorRecords &records,
-                             const onnx::ModelProto &model, WeightStore &weights, int64_t maxNodes)
-    : builder(&context), records(records), model(model), weights(weights), maxNodes(maxNodes) {
+                             const onnx::ModelProto &model, WeightStore &weights, const ImportOptions &options)
+    : builder(&context), records(records), model(model), weights(weights), options(options) {
   for (const onnx::FunctionProto &function : model.functions())
     localFunctions[functionKey(function.domain(), function.name(), function.overload())] = &function;
 }
@@ -29,10 +29,10 @@ std::string GraphImporter::uniqueName(const std::string &wanted) {
 }
 
 llvm::Error GraphImporter::countNode() {
-  if (++numNodes <= maxNodes)
+  if (++numNodes <= options.maxNodes)
     return llvm::Error::success();
   return makeError(ErrorCode::LimitExceeded,
-                   "the model has more than " + llvm::Twine(maxNodes) +
+                   "the model has more than " + llvm::Twine(options.maxNodes) +
                        " operations after functions are inlined and loops unrolled");
 }
 

@@ -5,6 +5,7 @@
 
 #include "ir/diagnostic.h"
 #include "ir/dialect.h"
+#include "ir/onnx/import.h"
 #include "ir/onnx/input_binding.h"
 #include "ir/onnx/limits.h"
 #include "ir/onnx/model_check.h"
@@ -90,12 +91,15 @@ private:
 class GraphImporter {
 public:
   GraphImporter(mlir::MLIRContext &context, const TensorRecords &records, const onnx::ModelProto &model,
-                WeightStore &weights, int64_t maxNodes);
+                WeightStore &weights, const ImportOptions &options);
 
   /// Fills `module` with @main.
   llvm::Error run(mlir::ModuleOp module, std::vector<BoundInput> inputs, std::vector<ModelTensor> &outputs);
 
   // --- for importing one node ---
+  bool keepsRecurrence(const std::string &node) const {
+    return !options.wholeRecurrences || options.wholeRecurrences->count(node);
+  }
   using Results = std::vector<Bound>;
   mlir::OpBuilder &opBuilder() { return builder; }
   std::string uniqueName(const std::string &wanted);
@@ -180,7 +184,8 @@ private:
   llvm::DenseMap<mlir::Value, HostTensor> constants; // until finishConstants the operations hold no value
   llvm::DenseMap<mlir::Value, const TensorRecord *> parameterRecords;
   llvm::DenseMap<const TensorRecord *, mlir::Value> parameters;
-  int64_t maxNodes, numNodes = 0, listedElements = 0, foldedPoints = 0;
+  const ImportOptions &options;
+  int64_t numNodes = 0, listedElements = 0, foldedPoints = 0;
 };
 
 } // namespace ampc

@@ -78,7 +78,7 @@ static llvm::Expected<ImportedModel> importFile(mlir::MLIRContext &context, cons
       imported.inputs.push_back({input.name, input.type});
 
   imported.module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
-  GraphImporter importer(context, records, model, imported.weights, options.maxNodes);
+  GraphImporter importer(context, records, model, imported.weights, options);
   if (llvm::Error error = importer.run(*imported.module, std::move(*inputs), imported.outputs))
     return error;
   if (llvm::Error error = checkStates(options, imported))

@@ -9,6 +9,8 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,9 @@ struct ImportOptions {
   std::vector<std::pair<std::string, std::string>> states;      // --state IN=OUT
   bool weightsOptional = false; // weights without data get references without file and bytes (planning only)
   int64_t maxNodes = limits::expandedNodes; // after functions are inlined and loops unrolled
+  /// Nodes (by their unique names) that become one operator `recurrence` each; the other recurrences become a group of
+  /// operators per time step. Not given: all that the row can express. One too long to be unrolled stays whole anyway.
+  std::optional<std::set<std::string>> wholeRecurrences;
 };
 
 struct ModelTensor {

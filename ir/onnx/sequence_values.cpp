@@ -155,7 +155,7 @@ llvm::Expected<Results> GraphImporter::importSplitToSequence(const NodeSite &sit
   int64_t extent = shape[size_t(*axis)];
   std::vector<int64_t> sizes;
   if (!split) {
-    sizes.assign(size_t(std::min(extent, maxNodes)), 1);
+    sizes.assign(size_t(std::min(extent, options.maxNodes)), 1);
   } else {
     const HostTensor *value = split->tensor ? known(split->tensor) : nullptr;
     if (!value)

@@ -81,8 +81,8 @@ std::string Expansion::distinct(StringRef suffix) {
   return suffix.str() + (suffix.empty() ? "r" : "_") + std::to_string(uses);
 }
 
-Value Expansion::build(StringRef row, ArrayRef<Value> operands, ArrayRef<NamedAttribute> attributes,
-                       std::optional<StringRef> suffix) {
+SmallVector<Value> Expansion::buildAll(StringRef row, ArrayRef<Value> operands, ArrayRef<NamedAttribute> attributes,
+                                       StringRef suffix) {
   if (hasFailed)
     return {};
   for (Value operand : operands)
@@ -90,12 +90,18 @@ Value Expansion::build(StringRef row, ArrayRef<Value> operands, ArrayRef<NamedAt
       invalid("an operand of " + row + " is missing");
       return {};
     }
-  auto results = context.build(row, operands, attributes, distinct(suffix.value_or(row)));
+  auto results = context.build(row, operands, attributes, distinct(suffix));
   if (!results) {
     fail(results.takeError());
     return {};
   }
-  return results->front();
+  return std::move(*results);
+}
+
+Value Expansion::build(StringRef row, ArrayRef<Value> operands, ArrayRef<NamedAttribute> attributes,
+                       std::optional<StringRef> suffix) {
+  SmallVector<Value> results = buildAll(row, operands, attributes, suffix.value_or(row));
+  return results.empty() ? Value() : results.front();
 }
 
 NamedAttribute Expansion::attribute(StringRef name, int64_t value) {

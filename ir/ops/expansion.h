@@ -51,6 +51,9 @@ public:
 
   Value build(llvm::StringRef row, llvm::ArrayRef<Value> operands, llvm::ArrayRef<mlir::NamedAttribute> attributes = {},
               std::optional<llvm::StringRef> suffix = std::nullopt);
+  /// All results; none after an error.
+  llvm::SmallVector<Value> buildAll(llvm::StringRef row, llvm::ArrayRef<Value> operands,
+                                    llvm::ArrayRef<mlir::NamedAttribute> attributes, llvm::StringRef suffix);
   mlir::NamedAttribute attribute(llvm::StringRef name, int64_t value);
   mlir::NamedAttribute attribute(llvm::StringRef name, double value);
   mlir::NamedAttribute attribute(llvm::StringRef name, const Shape &value);

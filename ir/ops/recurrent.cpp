@@ -1,6 +1,7 @@
-// LSTM, GRU and RNN, unrolled over time: one product projects all inputs of a direction at once, every step then needs
-// one product with the state and elementwise operators. Samples shorter than the sequence keep their state.
-#include "ir/ops/expansion.h"
+// LSTM, GRU and RNN: one operator per direction where the importer wants it whole and the cell is plain; otherwise
+// unrolled over time: one product projects all inputs of a direction at once, every step then needs one product with the
+// state and elementwise operators. Samples shorter than the sequence keep their state.
+#include "ir/ops/recurrence.h"
 
 #include "llvm/ADT/StringSwitch.h"
 
@@ -21,10 +22,12 @@ struct Activation {
 
 enum class Cell { Lstm, Gru, Rnn };
 
+constexpr int64_t mostUnrolledSteps = 4096;
+
 /// One node; the members are what all directions share. Values are in compute type.
-class Recurrence {
+class RecurrentNode {
 public:
-  Recurrence(Expansion &e, Cell cell) : e(e), cell(cell) {}
+  RecurrentNode(Expansion &e, Cell cell) : e(e), cell(cell) {}
   ImportResults expand();
 
 private:
@@ -48,6 +51,15 @@ private:
   };
 
   bool readShapes(bool batchFirst);
+  std::optional<std::string> plainCell(int64_t number);
+  /// What a direction leaves: y [steps, 1, batch, hidden] (null if nobody wants it) and the last states.
+  struct Direction {
+    Value y;
+    State last;
+  };
+  Direction whole(const std::string &plain, Value x, int64_t number, bool isReversed, State start,
+                  llvm::StringRef suffix);
+  Direction unrolled(Value x, int64_t number, bool isReversed, State state, bool wantsY, llvm::StringRef suffix);
   Value direction(Value x, int64_t number);
   std::vector<Activation> activations(int64_t number);
   Value apply(const Activation &f, Value x, llvm::StringRef suffix);
@@ -85,7 +97,7 @@ static std::optional<Activation> activationOf(llvm::StringRef name) {
 }
 
 /// The functions of one direction. Parameters are listed in order, only for functions that have them.
-std::vector<Activation> Recurrence::activations(int64_t number) {
+std::vector<Activation> RecurrentNode::activations(int64_t number) {
   size_t perDirection = cell == Cell::Lstm ? 3 : cell == Cell::Gru ? 2 : 1;
   std::vector<std::string> names = e.context.strings("activations");
   if (names.empty())
@@ -121,7 +133,7 @@ std::vector<Activation> Recurrence::activations(int64_t number) {
   return {first, first + int64_t(perDirection)};
 }
 
-Value Recurrence::apply(const Activation &f, Value x, llvm::StringRef suffix) {
+Value RecurrentNode::apply(const Activation &f, Value x, llvm::StringRef suffix) {
   SmallVector<NamedAttribute> attributes;
   if (f.hasAlpha)
     attributes.push_back(e.attribute("alpha", f.alpha));
@@ -131,7 +143,7 @@ Value Recurrence::apply(const Activation &f, Value x, llvm::StringRef suffix) {
 }
 
 /// Entry `number` of the leading dimension, which vanishes.
-Value Recurrence::direction(Value x, int64_t number) {
+Value RecurrentNode::direction(Value x, int64_t number) {
   if (!x || e.failed())
     return {};
   Expansion::Shape shape = e.shape(x);
@@ -140,7 +152,7 @@ Value Recurrence::direction(Value x, int64_t number) {
   return e.reshape(part, shape, "of_direction");
 }
 
-Recurrence::Weights Recurrence::weights(Value x, int64_t number) {
+RecurrentNode::Weights RecurrentNode::weights(Value x, int64_t number) {
   Weights w;
   w.activations = activations(number);
   auto operand = [&](size_t k) {
@@ -167,7 +179,7 @@ Recurrence::Weights Recurrence::weights(Value x, int64_t number) {
 }
 
 /// Gate order i, o, f, c.
-Recurrence::State Recurrence::lstmStep(const Weights &w, Value x, State state) {
+RecurrentNode::State RecurrentNode::lstmStep(const Weights &w, Value x, State state) {
   Value all = e.add(x, e.matmul(state.h, w.recurrent, "recurrent"), "gates");
   auto peep = [&](Value gate, int64_t number, Value c) {
     return w.peepholes ? e.add(gate, e.mul(e.slice(w.peepholes, 0, number * hidden, hidden, 1, "peephole"), c), "peeped")
@@ -187,7 +199,7 @@ Recurrence::State Recurrence::lstmStep(const Weights &w, Value x, State state) {
 }
 
 /// Gate order z, r, h.
-Value Recurrence::gruStep(const Weights &w, Value x, Value h) {
+Value RecurrentNode::gruStep(const Weights &w, Value x, Value h) {
   int64_t twoGates = 2 * hidden;
   auto biased = [&](Value value, int64_t from, int64_t count) {
     return w.recurrentBias ? e.add(value, e.slice(w.recurrentBias, 0, from, count, 1, "recurrent_bias"), "biased") : value;
@@ -211,7 +223,7 @@ Value Recurrence::gruStep(const Weights &w, Value x, Value h) {
   return e.add(e.mul(rest, candidate, "new"), e.mul(z, h, "kept"), "hidden");
 }
 
-Recurrence::State Recurrence::step(const Weights &w, Value x, State state) {
+RecurrentNode::State RecurrentNode::step(const Weights &w, Value x, State state) {
   if (cell == Cell::Lstm)
     return lstmStep(w, x, state);
   if (cell == Cell::Gru)
@@ -220,7 +232,7 @@ Recurrence::State Recurrence::step(const Weights &w, Value x, State state) {
   return {activate(sum, w.activations[0], "hidden"), Value()};
 }
 
-bool Recurrence::readShapes(bool batchFirst) {
+bool RecurrentNode::readShapes(bool batchFirst) {
   ImportContext &context = e.context;
   Expansion::Shape x = e.shape(e.operand(0)), w = e.shape(e.operand(1)), r = e.shape(e.operand(2));
   gates = cell == Cell::Lstm ? 4 : cell == Cell::Gru ? 3 : 1;
@@ -252,15 +264,69 @@ bool Recurrence::readShapes(bool batchFirst) {
     check(6, state);
     check(7, {directions, 3 * hidden});
   }
-  constexpr int64_t mostSteps = 4096;
-  if (steps > mostSteps)
-    e.unsupported("a recurrence over more than " + llvm::Twine(mostSteps) + " steps");
   if (steps < 1)
     e.unsupported("a recurrence over an empty sequence");
   return !e.failed();
 }
 
-ImportResults Recurrence::expand() {
+/// The cell of a direction as the row `recurrence` names it, if that row can say all that the node says.
+std::optional<std::string> RecurrentNode::plainCell(int64_t number) {
+  bool isPlain = e.element(e.operand(0)) == DataType::F32 && batch > 0 && inputSize > 0 && !lengths && clip <= 0 &&
+                 !inputForget && !(cell == Cell::Lstm && e.operand(7));
+  std::vector<Activation> functions = activations(number);
+  if (!isPlain || e.failed())
+    return std::nullopt;
+  if (cell == Cell::Rnn)
+    return functions[0].row == "tanh" || functions[0].row == "relu" ? std::optional("rnn_" + functions[0].row) : std::nullopt;
+  for (size_t k = 0; k < functions.size(); ++k)
+    if (functions[k].row != (k == 0 ? "sigmoid" : "tanh"))
+      return std::nullopt;
+  return cell == Cell::Lstm ? "lstm" : linearBeforeReset ? "lbr_gru" : "gru";
+}
+
+RecurrentNode::Direction RecurrentNode::whole(const std::string &plain, Value x, int64_t number, bool isReversed,
+                                              State start, StringRef suffix) {
+  RecurrentLayer layer = {plain, isReversed, x, direction(e.operand(1), number), direction(e.operand(2), number),
+                          direction(e.operand(3), number), start.h, start.c};
+  SmallVector<Value> results = buildRecurrence(e, layer, isReversed ? "backward" : "forward");
+  if (results.empty())
+    return {};
+  Value y = e.reshape(results[0], {steps, 1, batch, hidden}, suffix);
+  return {y, {results[1], results.size() > 2 ? results[2] : Value()}};
+}
+
+RecurrentNode::Direction RecurrentNode::unrolled(Value x, int64_t number, bool isReversed, State state, bool wantsY,
+                                                 StringRef suffix) {
+  DataType wide = e.element(x);
+  Weights w = weights(x, number);
+  std::vector<Value> outputs(steps); // [1, 1, batch, hidden]
+  for (int64_t count = 0; count < steps && !e.failed(); ++count) {
+    int64_t t = isReversed ? steps - 1 - count : count;
+    Value now = e.reshape(e.slice(w.projected, 0, t, 1, 1, "x"), {batch, gates * hidden}, "x_step");
+    State next = step(w, now, state);
+    Value output = next.h;
+    if (lengths) {
+      Value runs = e.binary("greater", lengths, e.number(e.element(lengths), double(t)), "runs");
+      output = e.where(runs, next.h, e.number(wide, 0), "output");
+      next.h = e.where(runs, next.h, state.h, "held");
+      if (next.c)
+        next.c = e.where(runs, next.c, state.c, "held_cell");
+    }
+    if (wantsY)
+      outputs[t] = e.reshape(output, {1, 1, batch, hidden}, "y_step");
+    state = next;
+  }
+  // A sample without steps ends in zeros, not in its initial state: ONNX leaves it open, ONNX Runtime does that.
+  if (mayBeEmpty && (e.operand(5) || (cell == Cell::Lstm && e.operand(6)))) {
+    Value any = e.binary("greater", lengths, e.number(e.element(lengths), 0), "any_step");
+    state.h = e.where(any, state.h, e.number(wide, 0), "final");
+    if (state.c)
+      state.c = e.where(any, state.c, e.number(wide, 0), "final_cell");
+  }
+  return {wantsY ? e.concat(outputs, 0, suffix) : Value(), state};
+}
+
+ImportResults RecurrentNode::expand() {
   ImportContext &context = e.context;
   bool batchFirst = context.integer("layout");
   if (!readShapes(batchFirst))
@@ -289,52 +355,34 @@ ImportResults Recurrence::expand() {
   };
 
   std::string way = context.string("direction", "forward");
-  std::vector<std::vector<Value>> outputs(directions); // per direction and step: [1, 1, batch, hidden]
-  SmallVector<Value> lastH, lastC;
-  bool wantsY = context.isResultUsed(0);
+  bool wantsY = context.isResultUsed(0), isTypical = !batchFirst && wide == type;
+  SmallVector<Value> bySide, lastH, lastC;
   for (int64_t d = 0; d < directions && !e.failed(); ++d) {
-    bool reverse = way == "reverse" || d == 1;
-    Weights w = weights(x, d);
-    State state = {initial(5, d), cell == Cell::Lstm ? initial(6, d) : Value()};
-    outputs[d].resize(steps);
-    for (int64_t count = 0; count < steps && !e.failed(); ++count) {
-      int64_t t = reverse ? steps - 1 - count : count;
-      Value now = e.reshape(e.slice(w.projected, 0, t, 1, 1, "x"), {batch, gates * hidden}, "x_step");
-      State next = step(w, now, state);
-      Value output = next.h;
-      if (lengths) {
-        Value runs = e.binary("greater", lengths, e.number(e.element(lengths), double(t)), "runs");
-        output = e.where(runs, next.h, e.number(wide, 0), "output");
-        next.h = e.where(runs, next.h, state.h, "held");
-        if (next.c)
-          next.c = e.where(runs, next.c, state.c, "held_cell");
-      }
-      if (wantsY)
-        outputs[d][t] = e.reshape(output, {1, 1, batch, hidden}, "y_step");
-      state = next;
-    }
-    // A sample without steps ends in zeros, not in its initial state: ONNX leaves it open, ONNX Runtime does that.
-    if (mayBeEmpty && (e.operand(5) || (cell == Cell::Lstm && e.operand(6)))) {
-      Value any = e.binary("greater", lengths, e.number(e.element(lengths), 0), "any_step");
-      state.h = e.where(any, state.h, e.number(wide, 0), "final");
-      if (state.c)
-        state.c = e.where(any, state.c, e.number(wide, 0), "final_cell");
-    }
-    lastH.push_back(e.reshape(state.h, {1, batch, hidden}, "last"));
+    bool isReversed = way == "reverse" || d == 1;
+    State start = {initial(5, d), cell == Cell::Lstm ? initial(6, d) : Value()};
+    // The operator that yields the node's first result has no suffix.
+    StringRef suffix = directions == 1 && isTypical ? "" : "y_direction";
+    std::optional<std::string> plain = plainCell(d);
+    bool isLong = steps > mostUnrolledSteps;
+    Direction result;
+    if (plain && (isLong || context.keepsRecurrence()))
+      result = whole(*plain, x, d, isReversed, start, suffix);
+    else if (isLong)
+      e.unsupported("a recurrence over more than " + llvm::Twine(mostUnrolledSteps) + " steps, unless its cell is plain");
+    else
+      result = unrolled(x, d, isReversed, start, wantsY, suffix);
+    bySide.push_back(result.y);
+    lastH.push_back(e.reshape(result.last.h, {1, batch, hidden}, "last"));
     if (cell == Cell::Lstm)
-      lastC.push_back(e.reshape(state.c, {1, batch, hidden}, "last_cell"));
+      lastC.push_back(e.reshape(result.last.c, {1, batch, hidden}, "last_cell"));
   }
   if (e.failed())
     return e.done({});
 
   // Y: [steps, directions, batch, hidden], or [batch, steps, directions, hidden]; states without the steps.
-  bool plain = !batchFirst && wide == type;
   std::vector<Value> results(std::min<size_t>(cell == Cell::Lstm ? 3 : 2, std::max<size_t>(1, context.numResults())));
   if (wantsY) {
-    SmallVector<Value> bySide;
-    for (int64_t d = 0; d < directions; ++d)
-      bySide.push_back(e.concat(outputs[d], 0, directions == 1 && plain ? "" : "y_direction"));
-    Value y = e.concat(bySide, 1, plain && directions > 1 ? "" : "y");
+    Value y = e.concat(bySide, 1, isTypical && directions > 1 ? "" : "y");
     results[0] = e.cast(batchFirst ? e.transpose(y, {2, 0, 1, 3}, "y_batch_first") : y, type, "");
   }
   auto finalState = [&](ArrayRef<Value> states, llvm::StringRef suffix) {
@@ -351,13 +399,13 @@ ImportResults Recurrence::expand() {
 static ImportFn importCell(Cell cell) {
   return [cell](ImportContext &context) -> ImportResults {
     Expansion e(context);
-    return Recurrence(e, cell).expand();
+    return RecurrentNode(e, cell).expand();
   };
 }
 
 void addRecurrentRows(OpTable &table) {
   constexpr int any = 1 << 20;
-  const char *rows = "matmul, slice, add, mul, sigmoid, tanh, concat";
+  const char *rows = "recurrence, or matmul, slice, add, mul, sigmoid, tanh, concat";
   table.addOnnx({"", "LSTM", 1, any, importCell(Cell::Lstm), rows});
   table.addOnnx({"", "GRU", 1, any, importCell(Cell::Gru), rows});
   table.addOnnx({"", "RNN", 1, any, importCell(Cell::Rnn), rows});
