@@ -80,8 +80,8 @@ private:
   /// True if the operand has the bytes that it has in the order of the result.
   bool isOrdered(Value value) const {
     Shape shape = typeOf(value).shape;
-    if (shape.size() != resultShape.size())
-      return order.empty() || numElements(shape) == *std::max_element(shape.begin(), shape.end());
+    if (shape.size() != resultShape.size()) // no more than one extent that is not 1
+      return order.empty() || shape.empty() || numElements(shape) == *std::max_element(shape.begin(), shape.end());
     return sameBytes(shape, operandOrder(kernel, argumentNumber(value)), order);
   }
   /// Shape of a post-op's operand as the library sees it.

@@ -138,6 +138,23 @@ case("denormals f64", [helper.make_node("Mul", ["x", "large"], ["y"])], {"x": np
 case("logarithm of softmax", [helper.make_node("Softmax", ["x"], ["p"]), helper.make_node("Log", ["p"], ["y"])],
      {"x": np.array([[0, -80, -86, -88, -90, -93, -95]], np.float32)}, ["y"], tolerance=1e-3)
 
+# --- Numbers without dimensions behind products ------------------------------------------------------------------
+
+number = lambda value: np.array(value, np.float32)
+AFTER = {"clip": [helper.make_node("Clip", ["p", "low", "high"], ["y"])],
+         "relu, div": [helper.make_node("Relu", ["p"], ["r"]), helper.make_node("Div", ["r", "high"], ["y"])],
+         "sub from": [helper.make_node("Sub", ["high", "p"], ["y"])],
+         "add, mul": [helper.make_node("Add", ["p", "low"], ["a"]), helper.make_node("Mul", ["high", "a"], ["y"])],
+         "max, min": [helper.make_node("Max", ["p", "low"], ["a"]), helper.make_node("Min", ["a", "high"], ["y"])]}
+for after, nodes in AFTER.items():
+    for product, shape, weights in (("Conv", (2, 8, 9, 9), (16, 8, 3, 3)), ("Conv", (1, 8, 12), (16, 8, 3)),
+                                    ("ConvTranspose", (1, 8, 5, 5), (8, 16, 2, 2)), ("MatMul", (3, 24), (24, 40))):
+        used = {operand for node in nodes for operand in node.input}
+        constants = {"w": floats(*weights), **{name: value for name, value in (("low", number(-0.25)), ("high", number(0.5)))
+                                               if name in used}}
+        case(f"{product} of {len(shape)} dimensions, {after}", [helper.make_node(product, ["x", "w"], ["p"]), *nodes],
+             {"x": floats(*shape)}, ["y"], constants, tolerance=2e-6)
+
 # --- GridSample --------------------------------------------------------------------------------------------------
 
 grid = RANDOM.uniform(-2.5, 2.5, (1, 9, 11, 2)).astype(np.float32)
