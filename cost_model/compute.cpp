@@ -48,7 +48,7 @@ double computeSeconds(const Work &work, const Device &device) {
   if (work.readsPlainRows)
     memory /= rowPart(device.efficiencyOf(WorkKind::GeneratedContraction), work.n);
   return std::max({arithmetic, memory, rounds * device.launchSeconds}) +
-         (work.isLibraryCall ? rounds * device.libraryCallSeconds : 0);
+         work.libraryCalls * device.libraryCallSeconds;
 }
 
 } // namespace ampc::cost

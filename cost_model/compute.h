@@ -16,14 +16,14 @@ struct Work {
   double m = 0, n = 0, k = 0;
   bool channelsInFront = false; // of a convolution: activations are [n, c, spatial...] in memory
   double borderShare = 0;       // of a generated convolution: results whose window leaves the image
-  bool isLibraryCall = false;
+  double libraryCalls = 0; // 0: generated code
   double rounds = 1; // one after the other, each with its part of the FLOPs and bytes: the time steps of a recurrence
   bool readsPlainRows = false; // of a product: the second operand is no packed one, its rows are n elements apart
   bool operator==(const Work &) const = default;
 };
 
 /// max(FLOPs / (peak x efficiency(shape)), bytes / bandwidth, launch floor), and what calling a library costs; of work
-/// in rounds every round's bytes count by themselves (what fits into the cache stays there), and so do floor and call. 0 for
+/// in rounds every round's bytes count by themselves (what fits into the cache stays there), and so does the floor. 0 for
 /// work without FLOPs and bytes (an empty shard is not launched). Never decreases when FLOPs or bytes grow at a given
 /// shape.
 double computeSeconds(const Work &work, const Device &device);

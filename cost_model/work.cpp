@@ -179,6 +179,9 @@ static void setRounds(Work &work, const plan::Kernel &kernel) {
   work.m = double(result[1]);
   work.n = gates * hidden;
   work.k = hidden;
+  // A product for all inputs, then one in each step; a GRU has its reset gate between two.
+  if (const std::string *cell = textOf(kernel, "cell"); cell && work.libraryCalls > 0)
+    work.libraryCalls = 1 + work.rounds * (*cell == "gru" ? 2 : 1);
   work.bytesRead += (work.rounds - 1) * gates * hidden * hidden * bitWidth(kernel.results[0].type) / 8;
 }
 
@@ -199,6 +202,7 @@ Work workOf(const plan::Step &step, const plan::Kernel &kernel) {
   const std::vector<plan::KernelOperand> &typed = kernel.operands.empty() ? kernel.results : kernel.operands;
   if (!typed.empty())
     work.type = product ? typed[0].type : arithmeticType(typed[0].type);
+  work.libraryCalls = kernel.kind == plan::KernelKind::Library;
   const bool isRecurrence = contains(kernel.symbol, "recurrence");
   if (isRecurrence)
     setRounds(work, kernel);
@@ -209,7 +213,6 @@ Work workOf(const plan::Step &step, const plan::Kernel &kernel) {
   for (const auto &[name, values] : kernel.reals)
     if (name == borderName && values.size() == 1 && work.kind == WorkKind::GeneratedConvolution)
       work.borderShare = values[0];
-  work.isLibraryCall = kernel.kind == plan::KernelKind::Library;
   const std::vector<int64_t> *packed = integersOf(kernel, "packed");
   work.readsPlainRows = product && !isConvolution && !isRecurrence && (!packed || packed->empty() || (*packed)[0] == 0);
   return work;
