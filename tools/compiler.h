@@ -7,6 +7,7 @@
 #include "runtime/plan/plan.h"
 #include "tools/failure.h"
 #include "tools/options.h"
+#include "tools/product_shapes.h"
 
 #include <atomic>
 #include <functional>
@@ -44,10 +45,20 @@ struct OperatorRow {
   std::string form, becomes, loops; // ir/onnx/coverage.h says what they mean
 };
 
+/// Generated code for single products: what the probe times.
+struct ProductKernels {
+  std::vector<char> sharedObject;       // kernel k is productSymbol(k)
+  std::vector<uint64_t> workspaceBytes; // of each kernel
+  std::vector<int64_t> rows;
+};
+inline std::string productSymbol(size_t index) { return "product" + std::to_string(index); }
+
 struct CompilerModule {
   /// Compiles, and writes the plan to `planPath` if it is not empty.
   Result<Compilation> (*compile)(const CompileRequest &request, const std::string &planPath);
   std::vector<OperatorRow> (*operators)();
+  /// For this machine.
+  Result<ProductKernels> (*compileProducts)(const std::vector<ProductShape> &shapes);
   const char *(*versions)(); // "LLVM 22.1.8, ONNX 1.23.2"
 };
 

@@ -1,5 +1,5 @@
-// The compiler's side of compiler.h: translates options, compiles, streams the weights into the plan file. The only
-// file of the command line that sees LLVM.
+// The compiler's side of compiler.h: translates options, compiles, streams the weights into the plan file. With
+// product_kernels.cpp the only file of the command line that sees LLVM.
 #include "tools/compiler.h"
 
 #include "codegen/plan_writer.h"
@@ -8,12 +8,16 @@
 #include "ir/op_table.h"
 #include "passes/compile.h"
 #include "runtime/plan/hash.h"
+#include "tools/product_kernels.h"
 #include "tools/stored_model.h"
 #include "tools/weight_stream.h"
 
 #include "llvm/Config/llvm-config.h"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <thread>
 
 namespace ampc::tools {
 
@@ -143,12 +147,25 @@ std::vector<OperatorRow> operators() {
   return rows;
 }
 
+Result<ProductKernels> compileProducts(const std::vector<ProductShape> &shapes) {
+  llvm::Expected<KernelLibrary> library = compileProductKernels(shapes, int(std::max(1u, std::thread::hardware_concurrency())));
+  if (!library)
+    return failureOf(library.takeError());
+  ProductKernels result;
+  result.sharedObject = std::move(library->sharedObject);
+  for (const KernelInfo &kernel : library->kernels) {
+    result.workspaceBytes.push_back(kernel.workspaceBytes);
+    result.rows.push_back(kernel.rows);
+  }
+  return result;
+}
+
 const char *versions() { return "LLVM and MLIR " LLVM_VERSION_STRING; }
 
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const CompilerModule *ampcCompilerModule() {
-  static const CompilerModule module = {compile, operators, versions};
+  static const CompilerModule module = {compile, operators, compileProducts, versions};
   return &module;
 }
 
