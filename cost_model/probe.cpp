@@ -239,6 +239,8 @@ Cluster clusterOf(const ProbeRates &rates, const HostCores &host, const ProbeOpt
       deviceRate(rates.cacheBytesOneCore, rates.cacheBytesAllCores, device.cacheBandwidthBytesPerSecond));
   if (rates.cacheSizeBytes > 0)
     device.cacheBytes = rates.cacheSizeBytes * std::min(threads, rates.cores);
+  if (rates.launchSeconds > 0) // several threads begin and end a launch together
+    device.launchSeconds = rates.launchSeconds + (threads > 1 ? rates.rendezvousSeconds : 0);
   std::fill(cluster.devices.begin(), cluster.devices.end(), device);
 
   LinkTier &tier = cluster.tiers[0];

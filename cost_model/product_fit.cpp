@@ -26,6 +26,7 @@ constexpr double leastFraction = 0.01;
 constexpr double greatestHalf = 512;           // no kernel needs more to come near its rate
 constexpr double leastFade = 32, noFade = 1e6; // beyond noFade rows do not matter
 constexpr double greatestCallSeconds = 50e-6;
+constexpr double mostReadsPerCopy = 16; // how much faster than a copy reading can be
 
 /// Solves a x = b for a symmetric positive definite matrix; false if it is not.
 bool solve(std::vector<std::vector<double>> a, std::vector<double> b, std::vector<double> &x) {
@@ -55,8 +56,8 @@ public:
   Fitter(const Device &device, std::span<const TimedWork> times, std::vector<Parameter> parameters)
       : device(device), times(times), parameters(std::move(parameters)) {}
 
-  /// Leaves the best parameters in place; the sum of squares.
-  double run();
+  /// Leaves the best parameters in place.
+  void run();
 
 private:
   std::vector<double> residuals(const std::vector<double> &at) const {
@@ -130,7 +131,7 @@ double Fitter::descend(std::vector<double> &at) const {
   return best;
 }
 
-double Fitter::run() {
+void Fitter::run() {
   size_t numBeginnings = 0;
   for (const Parameter &parameter : parameters)
     numBeginnings = std::max(numBeginnings, parameter.beginnings.size());
@@ -149,10 +150,46 @@ double Fitter::run() {
       best = at, least = sum;
   }
   residuals(best); // sets the parameters
-  return least;
 }
 
 Parameter half(double &value) { return {&value, 0.5, 0, greatestHalf, {1, 16, 64}}; }
+
+/// Fits the parameters of `kinds`, those with enough times, and `shared` ones beside them.
+void fitKinds(ProductFit &fit, std::span<const TimedWork> times, std::initializer_list<WorkKind> kinds,
+              std::vector<Parameter> shared) {
+  std::vector<TimedWork> used;
+  std::vector<Parameter> parameters;
+  for (WorkKind kind : kinds) {
+    std::vector<TimedWork> own;
+    for (const TimedWork &timed : times)
+      if (timed.work.kind == kind && std::isfinite(timed.seconds) && timed.seconds > 0)
+        own.push_back(timed);
+    if (own.size() < leastTimesOfKind)
+      continue;
+    fit.timesUsed[size_t(kind)] = own.size();
+    used.insert(used.end(), own.begin(), own.end());
+    Efficiency &efficiency = fit.device.efficiency[size_t(kind)];
+    parameters.push_back({&efficiency.fraction, 0, leastFraction, 1, {0.5, 0.9, 0.9}});
+    for (double *value : {&efficiency.halfM, &efficiency.halfN, &efficiency.halfK})
+      parameters.push_back(half(*value));
+    if (kind == WorkKind::GeneratedContraction)
+      parameters.push_back({&efficiency.fadeN, 0, leastFade, noFade, {noFade / 10, 4096, 512}});
+    if (kind == WorkKind::Contraction) // what a call costs is told by the smallest products
+      parameters.push_back({&fit.device.libraryCallSeconds, 1e-9, 0, greatestCallSeconds, {2e-7, 1e-6, 5e-6}});
+  }
+  if (used.empty())
+    return;
+  parameters.insert(parameters.end(), shared.begin(), shared.end());
+  Fitter(fit.device, used, parameters).run();
+  for (WorkKind kind : kinds) {
+    double squares = 0;
+    for (const TimedWork &timed : used)
+      if (timed.work.kind == kind)
+        squares += std::pow(std::log(computeSeconds(timed.work, fit.device) / timed.seconds), 2);
+    if (const size_t count = fit.timesUsed[size_t(kind)])
+      fit.logError[size_t(kind)] = std::sqrt(squares / double(count));
+  }
+}
 
 } // namespace
 
@@ -160,31 +197,21 @@ ProductFit fitProducts(const Device &device, std::span<const TimedWork> times) {
   ProductFit fit;
   fit.device = device;
   fit.device.launchSeconds = 0;
-  // The rows of a library's plain operands are priced as those of generated code, so the latter come first.
-  for (WorkKind kind : {WorkKind::GeneratedContraction, WorkKind::GeneratedConvolution, WorkKind::Contraction,
-                        WorkKind::Convolution}) {
-    std::vector<TimedWork> own;
-    for (const TimedWork &timed : times)
-      if (timed.work.kind == kind && std::isfinite(timed.seconds) && timed.seconds > 0)
-        own.push_back(timed);
-    if (own.size() < leastTimesOfKind)
-      continue;
-    Efficiency &efficiency = fit.device.efficiency[size_t(kind)];
-    std::vector<Parameter> parameters = {{&efficiency.fraction, 0, leastFraction, 1, {0.5, 0.9, 0.9}},
-                                         half(efficiency.halfM), half(efficiency.halfN), half(efficiency.halfK)};
-    if (kind == WorkKind::GeneratedContraction) {
-      if (efficiency.fadeN == 0)
-        efficiency.fadeN = noFade;
-      parameters.push_back({&efficiency.fadeN, 0, leastFade, noFade, {noFade / 10, 4096, 512}});
-    }
-    if (kind == WorkKind::Contraction) // what a call costs is told by the smallest products
-      parameters.push_back({&fit.device.libraryCallSeconds, 1e-9, 0, greatestCallSeconds, {2e-7, 1e-6, 5e-6}});
-    const double squares = Fitter(fit.device, own, parameters).run();
-    if (efficiency.fadeN >= 0.99 * noFade)
-      efficiency.fadeN = 0;
-    fit.timesUsed[size_t(kind)] = own.size();
-    fit.logError[size_t(kind)] = std::sqrt(squares / double(own.size()));
-  }
+  double &fade = fit.device.efficiency[size_t(WorkKind::GeneratedContraction)].fadeN;
+  if (fade == 0)
+    fade = noFade;
+  std::vector<Parameter> cache;
+  if (const double copyRate = device.cacheBandwidthBytesPerSecond; device.cacheBytes > 0 && copyRate > 0)
+    cache.push_back({&fit.device.cacheBandwidthBytesPerSecond, 0, copyRate, mostReadsPerCopy * copyRate,
+                     {2 * copyRate, copyRate, 4 * copyRate}});
+  // Both together: the same bytes lie behind both, and rows of a library's plain operands are priced as those of
+  // generated code.
+  fitKinds(fit, times, {WorkKind::Contraction, WorkKind::GeneratedContraction}, cache);
+  fitKinds(fit, times, {WorkKind::Convolution}, {});
+  fitKinds(fit, times, {WorkKind::GeneratedConvolution}, {});
+  if (fade >= 0.99 * noFade)
+    fade = 0;
+  fit.device.cacheBandwidthBytesPerSecond = device.cacheBandwidthBytesPerSecond;
   fit.device.launchSeconds = device.launchSeconds;
   return fit;
 }

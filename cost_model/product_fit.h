@@ -29,7 +29,9 @@ struct ProductFit {
 };
 
 /// The parameters with the least sum of squares of log(predicted / measured), within bounds that any device keeps.
-/// `device` is one core; its peak, bandwidths and caches are taken as they are. Launching is left out of `seconds`.
+/// `device` is one core; its peak and caches are taken as they are, launching is left out of `seconds`. Products hardly
+/// write, so they may reach more than a copy's rate in the cache: what they reach is found too, since it tells the time
+/// of long rows from that of all bytes, but the cache's rate in the result stays the copy's.
 ProductFit fitProducts(const Device &device, std::span<const TimedWork> times);
 
 /// `cluster` with the efficiencies and the library call that were fitted, on every device.

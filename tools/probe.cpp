@@ -2,6 +2,7 @@
 #include "cost_model/probe.h"
 #include "cost_model/product_fit.h"
 #include "tools/files.h"
+#include "tools/launch_time.h"
 #include "tools/product_times.h"
 #include "tools/summary.h"
 #include "tools/verbs.h"
@@ -17,7 +18,7 @@ namespace {
 struct Probed {
   cost::Cluster cluster;
   cost::ProductFit products;
-  Status libraryMissing, generatedMissing;
+  Status libraryMissing, generatedMissing, launchMissing;
 };
 
 /// "not measured (why)"
@@ -32,15 +33,20 @@ Probed measure(const cost::ProbeOptions &options) {
   // No product is faster than the multiply-add units: if one seems to be, their measurement was disturbed.
   for (const cost::TimedWork &timed : products.times)
     rates.f32FlopsOneCore = std::max(rates.f32FlopsOneCore, timed.work.flops / timed.seconds);
-
   Probed probed;
+  if (auto launch = timeLaunch())
+    rates.launchSeconds = *launch;
+  else
+    probed.launchMissing = launch.takeFailure();
+
   const cost::Cluster core = cost::clusterOf(rates, host, {.devices = 1, .threadsPerDevice = 1});
   probed.products = cost::fitProducts(core.devices[0], products.times);
   probed.cluster = cost::withProductFit(cost::clusterOf(rates, host, options), probed.products);
   probed.libraryMissing = products.libraryMissing;
   probed.generatedMissing = products.generatedMissing;
   for (const auto &[what, missing] : {std::pair("products of oneDNN", &probed.libraryMissing),
-                                      std::pair("products of generated code", &probed.generatedMissing)})
+                                      std::pair("products of generated code", &probed.generatedMissing),
+                                      std::pair("launches", &probed.launchMissing)})
     if (*missing)
       probed.cluster.description += "; " + std::string(what) + " " + missingText(**missing);
   return probed;
@@ -74,6 +80,8 @@ std::string summaryOf(const Probed &probed) {
     std::snprintf(text, sizeof text, "  %-24s ", what);
     all += text + productText(probed, kind, *missing) + "\n";
   }
+  all += "  a launch                 " +
+         (probed.launchMissing ? missingText(*probed.launchMissing) : secondsText(device.launchSeconds)) + "\n";
   if (!probed.libraryMissing)
     all += "  a call of oneDNN         " + secondsText(device.libraryCallSeconds) + "\n";
   return all;

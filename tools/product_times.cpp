@@ -55,6 +55,15 @@ std::shared_ptr<Buffers> buffersOf(const plan::Kernel &kernel, uint64_t secondOp
   return buffers;
 }
 
+/// What lies in the first-level cache after a few executions costs arithmetic only; prices know no such cache.
+cost::Work warmWorkOf(const ProductShape &shape, const plan::Kernel &kernel) {
+  constexpr double firstLevelBytes = 32 << 10;
+  cost::Work work = workOf(shape, kernel);
+  if (work.bytesRead + work.bytesWritten <= firstLevelBytes)
+    work.bytesRead = work.bytesWritten = 0;
+  return work;
+}
+
 /// Nothing where the library has only its slow general code.
 plan::Status prepareLibrary(const ProductShape &shape, bool isPacked, std::vector<Runner> &runners) {
   plan::Kernel kernel = libraryKernelOf(shape, isPacked);
@@ -64,7 +73,7 @@ plan::Status prepareLibrary(const ProductShape &shape, bool isPacked, std::vecto
   if (facts.isReference)
     return std::nullopt;
   Runner runner;
-  runner.work = workOf(shape, kernel);
+  runner.work = warmWorkOf(shape, kernel);
   if (isPacked)
     kernel.integers.push_back({"packed_bytes", {int64_t(facts.packedBytes)}});
   std::unique_ptr<LibraryKernel> created;
@@ -105,7 +114,7 @@ void prepareGenerated(const ProductShape &shape, const LoadedProducts &loaded, s
     return;
   const plan::Kernel kernel = generatedKernelOf(shape);
   Runner runner;
-  runner.work = workOf(shape, kernel);
+  runner.work = warmWorkOf(shape, kernel);
   auto buffers = buffersOf(kernel, bytesOf(kernel.operands[1]), loaded.kernels.workspaceBytes[index]);
   runner.call = [function, buffers, rows = loaded.kernels.rows[index]] {
     function(buffers->data(), nullptr, buffers->last(), 0, rows);

@@ -58,12 +58,13 @@ TEST(ProductFit, findsTheParametersThatMadeTheTimes) {
   const Efficiency known[][4] = {
       {{0.7, 2, 24, 10, 0}, {0.6, 3, 7, 30, 0}, {0.9, 0.5, 40, 3, 1200}, {0.5, 4, 20, 9, 0}},
       {{0.99, 0, 0, 0, 0}, {0.2, 60, 1, 0, 0}, {0.35, 6, 3, 50, 300}, {1, 0, 90, 1, 0}}};
-  const double calls[] = {0.8e-6, 0.1e-6};
+  const double calls[] = {0.8e-6, 0.1e-6}, readsPerCopy[] = {1, 2.5};
   for (size_t set = 0; set < 2; ++set) {
     Device truth = core();
     for (size_t k = 0; k < 4; ++k)
       truth.efficiency[size_t(products[k])] = known[set][k];
     truth.libraryCallSeconds = calls[set];
+    truth.cacheBandwidthBytesPerSecond *= readsPerCopy[set];
     std::vector<TimedWork> times;
     for (WorkKind kind : products)
       addTimes(times, kind, truth);
@@ -76,6 +77,7 @@ TEST(ProductFit, findsTheParametersThatMadeTheTimes) {
     }
     EXPECT_NEAR(fit.device.libraryCallSeconds, calls[set], 0.02 * calls[set]);
     EXPECT_EQ(fit.device.launchSeconds, core().launchSeconds);
+    EXPECT_EQ(fit.device.cacheBandwidthBytesPerSecond, core().cacheBandwidthBytesPerSecond);
   }
 }
 
