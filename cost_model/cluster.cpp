@@ -131,6 +131,10 @@ void checkDevice(const Device &device, const std::string &path, Checker &checker
     checker.require(std::isfinite(device.cacheBandwidthBytesPerSecond) &&
                         device.cacheBandwidthBytesPerSecond >= device.memoryBandwidthBytesPerSecond,
                     path + ".cache_bandwidth_bytes_per_second", "must not be below the memory bandwidth");
+  checker.notNegative(device.cacheReadBytesPerSecond, path + ".cache_read_bandwidth_bytes_per_second");
+  if (device.cacheReadBytesPerSecond > 0)
+    checker.require(device.cacheReadBytesPerSecond >= device.cacheBandwidthBytesPerSecond,
+                    path + ".cache_read_bandwidth_bytes_per_second", "must not be below the cache bandwidth");
   checker.notNegative(device.launchSeconds, path + ".launch_seconds");
   checker.notNegative(device.libraryCallSeconds, path + ".library_call_seconds");
   checker.require(device.threads >= 1, path + ".threads", "must be at least 1");

@@ -182,6 +182,7 @@ void readDevices(const json &list, Cluster &cluster, std::optional<std::string> 
       reader.integer("cache_bytes", device.cacheBytes, false);
       reader.number("cache_bandwidth_bytes_per_second", device.cacheBandwidthBytesPerSecond,
                     device.cacheBytes > 0);
+      reader.number("cache_read_bandwidth_bytes_per_second", device.cacheReadBytesPerSecond, false);
       reader.number("launch_seconds", device.launchSeconds);
       reader.number("library_call_seconds", device.libraryCallSeconds, false);
       reader.integer("threads", device.threads, false);
@@ -272,6 +273,8 @@ ordered_json deviceToJson(const Device &device, size_t count) {
   if (device.cacheBytes > 0) {
     out["cache_bytes"] = device.cacheBytes;
     out["cache_bandwidth_bytes_per_second"] = device.cacheBandwidthBytesPerSecond;
+    if (device.cacheReadBytesPerSecond != 0)
+      out["cache_read_bandwidth_bytes_per_second"] = device.cacheReadBytesPerSecond;
   }
   out["launch_seconds"] = device.launchSeconds;
   if (device.libraryCallSeconds != 0)

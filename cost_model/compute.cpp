@@ -24,7 +24,7 @@ double efficiencyOf(const Work &work, const Device &device) {
   return std::max(part, 1e-6);
 }
 
-double memorySeconds(double bytes, const Device &device) {
+static double memorySeconds(double bytes, double cacheBytesPerSecond, const Device &device) {
   if (bytes <= 0)
     return 0;
   const double fraction = device.efficiencyOf(WorkKind::Movement).fraction * device.coreShare;
@@ -32,8 +32,17 @@ double memorySeconds(double bytes, const Device &device) {
   const double cached = std::min(bytes, double(device.cacheBytes));
   double seconds = (bytes - cached) / device.memoryBandwidthBytesPerSecond;
   if (cached > 0)
-    seconds += cached / device.cacheBandwidthBytesPerSecond;
+    seconds += cached / cacheBytesPerSecond;
   return seconds / fraction;
+}
+
+double memorySeconds(double bytes, const Device &device) {
+  return memorySeconds(bytes, device.cacheBandwidthBytesPerSecond, device);
+}
+
+static bool isProduct(WorkKind kind) {
+  return kind == WorkKind::Contraction || kind == WorkKind::Convolution || kind == WorkKind::GeneratedContraction ||
+         kind == WorkKind::GeneratedConvolution;
 }
 
 double computeSeconds(const Work &work, const Device &device) {
@@ -44,7 +53,9 @@ double computeSeconds(const Work &work, const Device &device) {
   const double arithmetic = std::max(work.flops, 0.0) * (1 + std::clamp(work.borderShare, 0.0, 1.0)) /
                             (device.peak(work.type) * efficiencyOf(work, device));
   const double rounds = std::max(work.rounds, 1.0);
-  double memory = rounds * memorySeconds(bytes / rounds, device);
+  const bool isReading = isProduct(work.kind) && device.cacheReadBytesPerSecond > 0;
+  const double cacheRate = isReading ? device.cacheReadBytesPerSecond : device.cacheBandwidthBytesPerSecond;
+  double memory = rounds * memorySeconds(bytes / rounds, cacheRate, device);
   if (work.readsPlainRows)
     memory /= rowPart(device.efficiencyOf(WorkKind::GeneratedContraction), work.n);
   return std::max({arithmetic, memory, rounds * device.launchSeconds}) +

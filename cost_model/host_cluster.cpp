@@ -65,6 +65,7 @@ Device withThreads(Device device, uint32_t threads) {
   device.memoryBandwidthBytesPerSecond *= factor;
   device.cacheBytes = uint64_t(double(device.cacheBytes) * factor);
   device.cacheBandwidthBytesPerSecond *= factor;
+  device.cacheReadBytesPerSecond *= factor;
   const double joining = cpuRendezvousSeconds;
   if (device.threads <= 1 && threads > 1)
     device.launchSeconds += joining;

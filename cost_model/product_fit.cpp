@@ -202,7 +202,7 @@ ProductFit fitProducts(const Device &device, std::span<const TimedWork> times) {
     fade = noFade;
   std::vector<Parameter> cache;
   if (const double copyRate = device.cacheBandwidthBytesPerSecond; device.cacheBytes > 0 && copyRate > 0)
-    cache.push_back({&fit.device.cacheBandwidthBytesPerSecond, 0, copyRate, mostReadsPerCopy * copyRate,
+    cache.push_back({&fit.device.cacheReadBytesPerSecond, 0, copyRate, mostReadsPerCopy * copyRate,
                      {2 * copyRate, copyRate, 4 * copyRate}});
   // Both together: the same bytes lie behind both, and rows of a library's plain operands are priced as those of
   // generated code.
@@ -211,13 +211,18 @@ ProductFit fitProducts(const Device &device, std::span<const TimedWork> times) {
   fitKinds(fit, times, {WorkKind::GeneratedConvolution}, {});
   if (fade >= 0.99 * noFade)
     fade = 0;
-  fit.device.cacheBandwidthBytesPerSecond = device.cacheBandwidthBytesPerSecond;
   fit.device.launchSeconds = device.launchSeconds;
   return fit;
 }
 
 Cluster withProductFit(Cluster cluster, const ProductFit &fit) {
+  const Device &core = fit.device;
+  const bool hasContractions = fit.timesUsed[size_t(WorkKind::Contraction)] > 0 ||
+                               fit.timesUsed[size_t(WorkKind::GeneratedContraction)] > 0;
   for (Device &device : cluster.devices) {
+    if (hasContractions && core.cacheReadBytesPerSecond > 0)
+      device.cacheReadBytesPerSecond =
+          device.cacheBandwidthBytesPerSecond * (core.cacheReadBytesPerSecond / core.cacheBandwidthBytesPerSecond);
     for (size_t kind = 0; kind < numWorkKinds; ++kind)
       if (fit.timesUsed[kind] > 0)
         device.efficiency[kind] = fit.device.efficiency[kind];

@@ -20,7 +20,8 @@ struct TimedWork {
 inline constexpr size_t leastTimesOfKind = 6;
 
 struct ProductFit {
-  /// What was given, with the efficiencies of the kinds that were measured, and the seconds of a library call.
+  /// What was given, with the efficiencies of the kinds that were measured, the seconds of a library call, and the rate
+  /// at which products read the cache.
   Device device;
   /// By kind of work: measurements used (0: too few, the efficiency is the given one), and the root of the mean square
   /// of log(predicted / measured).
@@ -29,12 +30,10 @@ struct ProductFit {
 };
 
 /// The parameters with the least sum of squares of log(predicted / measured), within bounds that any device keeps.
-/// `device` is one core; its peak and caches are taken as they are, launching is left out of `seconds`. Products hardly
-/// write, so they may reach more than a copy's rate in the cache: what they reach is found too, since it tells the time
-/// of long rows from that of all bytes, but the cache's rate in the result stays the copy's.
+/// `device` is one core; its peak and its copies' rates are taken as they are, launching is left out of `seconds`.
 ProductFit fitProducts(const Device &device, std::span<const TimedWork> times);
 
-/// `cluster` with the efficiencies and the library call that were fitted, on every device.
+/// `cluster` with what was fitted, on every device. Its cache is read faster than copied by as much as that of the core.
 Cluster withProductFit(Cluster cluster, const ProductFit &fit);
 
 } // namespace ampc::cost

@@ -98,9 +98,11 @@ TEST(Host, ownCoresAndSharedCores) {
 }
 
 TEST(Device, threadsScaleEveryRate) {
-  const Device one = cpuDevice(1, "avx512", 20e9);
+  Device one = cpuDevice(1, "avx512", 20e9);
   Device four = cpuDevice(4, "avx512", 20e9);
   four.name = one.name;
+  for (auto &[device, threads] : {std::pair(&one, 1), std::pair(&four, 4)})
+    device->cacheReadBytesPerSecond = 80e9 * threads;
   EXPECT_EQ(withThreads(one, 4), four);
   Device back = withThreads(four, 1);
   EXPECT_NEAR(back.launchSeconds, one.launchSeconds, 1e-15); // what joining threads costs was added and taken off
@@ -135,6 +137,7 @@ TEST(ClusterJson, roundTrip) {
 TEST(ClusterJson, mixedDevicesKeepTheirOrder) {
   Cluster cluster = preset("cpux4");
   cluster.devices[1].memoryBytes = 5;
+  cluster.devices[2].cacheReadBytesPerSecond = 90e9;
   ClusterError error;
   EXPECT_EQ(parseCluster(writeCluster(cluster), error), cluster);
 }
@@ -159,6 +162,7 @@ TEST(ClusterJson, errorsNameThePlace) {
       {"/devices/0/threads", 1.5, "devices[0].threads: must be an integer"},
       {"/devices/0/memory_bytes", 0, "devices[0].memory_bytes: must be positive"},
       {"/devices/0/memory_bandwidth_bytes_per_second", -3, "must be a positive finite number"},
+      {"/devices/0/cache_read_bandwidth_bytes_per_second", 1, "must not be below the cache bandwidth"},
       {"/devices/0/memory_bandwith", 3, "devices[0].memory_bandwith: unknown member (known: "},
       {"/devices/0/peak_flops_per_second", nlohmann::json::object(), "must have a rate for f32"},
       {"/devices/0/peak_flops_per_second/f33", 1, "peak_flops_per_second.f33: unknown type"},

@@ -49,6 +49,22 @@ TEST(Compute, coreShareDividesRates) {
   EXPECT_DOUBLE_EQ(computeSeconds(heavy, device), 2 * seconds);
 }
 
+TEST(Compute, productsReadTheCacheAtARateOfTheirOwn) {
+  Device device;
+  device.peakFlopsPerSecond = {{DataType::F32, 1e15}};
+  device.memoryBandwidthBytesPerSecond = 1e9;
+  device.cacheBytes = 1e6;
+  device.cacheBandwidthBytesPerSecond = 4e9;
+  Work work = product(1, 250, 1000); // 1.005 MB, of which 5 kB are beyond the cache
+  const double bytes = work.bytesRead + work.bytesWritten, beyond = (bytes - 1e6) / 1e9;
+  EXPECT_DOUBLE_EQ(computeSeconds(work, device), beyond + 1e6 / 4e9);
+  device.cacheReadBytesPerSecond = 10e9;
+  EXPECT_DOUBLE_EQ(computeSeconds(work, device), beyond + 1e6 / 10e9);
+  work.kind = WorkKind::Elementwise;
+  EXPECT_DOUBLE_EQ(computeSeconds(work, device), beyond + 1e6 / 4e9);
+  EXPECT_DOUBLE_EQ(memorySeconds(bytes, device), beyond + 1e6 / 4e9);
+}
+
 TEST(Compute, neverDecreasesWithWork) {
   for (const char *name : {"cpux4", "h100x8", "a100x8"}) {
     const Device device = deviceOf(name);

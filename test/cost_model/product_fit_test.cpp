@@ -64,7 +64,7 @@ TEST(ProductFit, findsTheParametersThatMadeTheTimes) {
     for (size_t k = 0; k < 4; ++k)
       truth.efficiency[size_t(products[k])] = known[set][k];
     truth.libraryCallSeconds = calls[set];
-    truth.cacheBandwidthBytesPerSecond *= readsPerCopy[set];
+    truth.cacheReadBytesPerSecond = readsPerCopy[set] * truth.cacheBandwidthBytesPerSecond;
     std::vector<TimedWork> times;
     for (WorkKind kind : products)
       addTimes(times, kind, truth);
@@ -77,7 +77,12 @@ TEST(ProductFit, findsTheParametersThatMadeTheTimes) {
     }
     EXPECT_NEAR(fit.device.libraryCallSeconds, calls[set], 0.02 * calls[set]);
     EXPECT_EQ(fit.device.launchSeconds, core().launchSeconds);
-    EXPECT_EQ(fit.device.cacheBandwidthBytesPerSecond, core().cacheBandwidthBytesPerSecond);
+    EXPECT_NEAR(fit.device.cacheReadBytesPerSecond, truth.cacheReadBytesPerSecond,
+                0.02 * truth.cacheReadBytesPerSecond);
+    const Cluster cluster = withProductFit(cpuHostCluster(2, 2, 4, "avx512", uint64_t(8) << 30), fit);
+    for (const Device &device : cluster.devices)
+      EXPECT_NEAR(device.cacheReadBytesPerSecond / device.cacheBandwidthBytesPerSecond, readsPerCopy[set],
+                  0.02 * readsPerCopy[set]);
   }
 }
 

@@ -145,7 +145,7 @@ def schema_and_reader_agree_about_clusters(folder):
 def related(way):
     """Groups must contain all devices; a cache is no slower than the memory behind it."""
     return way[-1] in ("count", "group_size", "links", "devices", "cache_bandwidth_bytes_per_second",
-                       "memory_bandwidth_bytes_per_second")
+                       "cache_read_bandwidth_bytes_per_second", "memory_bandwidth_bytes_per_second")
 
 
 def main():
