@@ -1,5 +1,5 @@
-// The compiler's side of compiler.h: translates options, compiles, streams the weights into the plan file. With
-// product_kernels.cpp the only file of the command line that sees LLVM.
+// The compiler's side of compiler.h: translates options, compiles, streams the weights into the plan file. The files of
+// this library are the only ones of the command line that see LLVM.
 #include "tools/compiler.h"
 
 #include "codegen/plan_writer.h"

@@ -52,7 +52,7 @@ Probed measure(const cost::ProbeOptions &options) {
   return probed;
 }
 
-/// "84 % of it, short of a factor of 1.12 on average" for one executor.
+/// "at most 84 % of that, predicted to a factor of 1.12": the root mean square of what predictions are off.
 std::string productText(const Probed &probed, cost::WorkKind kind, const Status &missing) {
   if (missing)
     return missingText(*missing);

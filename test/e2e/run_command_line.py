@@ -214,10 +214,55 @@ def other_verbs(shell):
     assert operators["LayerNormalization"]["form"] == "expanded"
     assert [entry for entry in operators.values() if entry["form"] == "inlined"]
     assert json.loads(shell.good("doctor", "--json"))
-    shell.good("probe", "--devices", "2", "-o", "host.json", "--quiet")
-    shell.good("plan", "mlp.onnx", "--cluster", "host.json")
-    os.remove(shell.path("host.json"))
     assert "ampc" in shell.good("--version") and "verify" in shell.good("help")
+
+
+LIBRARY_KINDS, GENERATED_KINDS = {"contraction", "convolution"}, {"generated_contraction", "generated_convolution"}
+
+
+def probed(shell, program, environment):
+    """The device that a probe of one core describes, and its description; a plan can be made from it."""
+    done = subprocess.run([program, "probe", "--devices", "1", "--threads-per-device", "1", "-o", "host.json"],
+                          cwd=shell.folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    shell.good("plan", "mlp.onnx", "--cluster", "host.json")
+    cluster = json.loads(shell.read("host.json"))
+    os.remove(shell.path("host.json"))
+    # What the terminal shows is what the file says.
+    assert done.stdout.startswith(cluster["description"] + "\n"), done.stdout
+    return cluster["devices"][0], cluster["description"]
+
+
+@case
+def a_probe_measures_both_executors_of_products(shell):
+    # The program beside everything but its compiler.
+    libraries = os.path.join(os.path.dirname(os.path.dirname(PROGRAM)), "lib")
+    os.makedirs(shell.path("bare/bin"))
+    os.makedirs(shell.path("bare/lib"))
+    bare = shutil.copy(PROGRAM, shell.path("bare/bin/ampc"))
+    for name in os.listdir(libraries):
+        if ".so" in name and not name.startswith("libampc_compiler"):
+            os.symlink(os.path.join(libraries, name), shell.path(os.path.join("bare/lib", name)))
+    without = {"AMPC_ONEDNN": shell.path("nothing.so")}
+
+    given, description = probed(shell, bare, without)
+    for what in ("products of oneDNN", "products of generated code", "launches"):
+        assert what + " not measured" in description, description
+    for program, environment, kinds, members, missing in (
+            (PROGRAM, {}, LIBRARY_KINDS | GENERATED_KINDS,
+             {"library_call_seconds", "launch_seconds", "cache_read_bandwidth_bytes_per_second"}, set()),
+            (PROGRAM, without, GENERATED_KINDS, {"launch_seconds", "cache_read_bandwidth_bytes_per_second"}, {"oneDNN"}),
+            (bare, {}, LIBRARY_KINDS, {"library_call_seconds", "cache_read_bandwidth_bytes_per_second"},
+             {"generated code", "launches"})):
+        device, description = probed(shell, program, environment)
+        for what in ("oneDNN", "generated code", "launches"):
+            assert (what + " not measured" in description) == (what in missing), description
+        # All else is what a description without measurements has.
+        changed = {kind for kind in device["efficiency"] if device["efficiency"][kind] != given["efficiency"][kind]}
+        assert changed == kinds, changed
+        for member in ("library_call_seconds", "launch_seconds", "cache_read_bandwidth_bytes_per_second"):
+            assert (device.get(member) != given.get(member)) == (member in members), member
+    shutil.rmtree(shell.path("bare"))
 
 
 @case
