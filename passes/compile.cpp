@@ -39,6 +39,7 @@ private:
     Decision decision;
     ScheduledPlan scheduled;
     double seconds = 0;
+    std::vector<ExecutorChoice> executors = {};
   };
 
   struct Simulated {
@@ -240,7 +241,11 @@ llvm::Expected<Compiler::Candidate> Compiler::build(const Decision &decision, bo
     entry.states.push_back({input, output, position(entry.inputs, input), position(entry.outputs, output)});
   if (options.objective == Objective::Throughput && entry.states.empty())
     entry.slots = uint32_t(decision.grids.size());
-  return listSteps(*module, entry, decision);
+  std::vector<ExecutorChoice> executors = executorChoicesOf(*module);
+  llvm::Expected<Candidate> candidate = listSteps(*module, entry, decision);
+  if (candidate)
+    candidate->executors = std::move(executors);
+  return candidate;
 }
 
 /// The step list that is fastest among those that fit.
@@ -610,7 +615,7 @@ CompiledModel Compiler::finish(Candidate best) {
     note = "the search was ended early: there may be a better plan";
   else if (options.devices > 1 && plan.ranks.size() == 1)
     note = "one device is fastest: communication would cost more than the others save";
-  plan.reportJson = decisionsJson(form->view.graph, best.decision, considered, oneDeviceSeconds, note);
+  plan.reportJson = decisionsJson(form->view.graph, best.decision, considered, oneDeviceSeconds, note, best.executors);
   result.plan = std::move(plan);
   result.weights = std::move(form->model.weights);
   result.blobWeights = std::move(best.scheduled.blobWeights);

@@ -48,8 +48,20 @@ static Json runnerUpJson(const Graph &graph, const DecisionGroup &group) {
   return {{"loops", std::move(loops)}, {"extra_seconds", *group.extraSeconds}};
 }
 
+static Json executorsJson(const std::vector<ExecutorChoice> &choices) {
+  Json list = Json::array();
+  for (const ExecutorChoice &choice : choices)
+    list.push_back({{"kind", choice.isConvolution ? "convolution" : "product"},
+                    {"executor", choice.isLibrary ? "library" : "generated"},
+                    {"count", choice.count},
+                    {"library_seconds", choice.librarySeconds},
+                    {"generated_seconds", choice.generatedSeconds}});
+  return list;
+}
+
 std::string decisionsJson(const Graph &graph, const Decision &decision, const std::vector<ConsideredPlan> &considered,
-                          double oneDeviceSeconds, const std::string &note) {
+                          double oneDeviceSeconds, const std::string &note,
+                          const std::vector<ExecutorChoice> &executors) {
   Json json = Json::object();
   json["strategy"] = decision.strategy;
   if (oneDeviceSeconds > 0)
@@ -100,6 +112,7 @@ std::string decisionsJson(const Graph &graph, const Decision &decision, const st
     groups.push_back(std::move(entry));
   }
   json["groups"] = std::move(groups);
+  json["executors"] = executorsJson(executors);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "passes/decision.h"
+#include "passes/executor_choices.h"
 
 #include <string>
 #include <utility>
@@ -20,6 +21,7 @@ struct ConsideredPlan {
 
 /// `considered` in the order of the search. `oneDeviceSeconds` = 0: not known.
 std::string decisionsJson(const Graph &graph, const Decision &decision, const std::vector<ConsideredPlan> &considered,
-                          double oneDeviceSeconds, const std::string &note);
+                          double oneDeviceSeconds, const std::string &note,
+                          const std::vector<ExecutorChoice> &executors);
 
 } // namespace ampc

@@ -2,6 +2,7 @@
 #include "cost_model/probe.h"
 #include "cost_model/product_fit.h"
 #include "tools/files.h"
+#include "tools/interrupt.h"
 #include "tools/launch_time.h"
 #include "tools/product_times.h"
 #include "tools/summary.h"
@@ -94,6 +95,8 @@ Status runProbe(const Options &options) {
   probeOptions.devices = uint32_t(options.devices);
   probeOptions.threadsPerDevice = uint32_t(options.threadsPerDevice);
   const Probed probed = measure(probeOptions);
+  if (wasInterrupted()) // while launches were timed
+    return Failure{ErrorCode::Execution, "interrupted"};
   std::string text = cost::writeCluster(probed.cluster);
   if (options.outputFile.empty()) {
     if (!options.quiet)

@@ -326,6 +326,31 @@ static std::string tensorTable(const PlanFacts &facts) {
   return text;
 }
 
+/// Who executes products and convolutions that the library and generated code could both execute, and what the choice
+/// saves by their prices.
+static std::string executorText(const PlanFacts &facts) {
+  auto executors = facts.decisions.find("executors");
+  if (executors == facts.decisions.end() || !executors->is_array())
+    return "";
+  std::string text;
+  for (const auto &[kind, label] : {std::pair("product", "products"), std::pair("convolution", "convolutions")}) {
+    std::string line;
+    for (const Json &entry : *executors) {
+      if (!entry.is_object() || entry.value("kind", std::string()) != kind)
+        continue;
+      const bool isLibrary = entry.value("executor", std::string()) == "library";
+      const double saved = entry.value("generated_seconds", 0.0) - entry.value("library_seconds", 0.0);
+      line += (line.empty() ? "" : ", ") +
+              print("%llu ", (unsigned long long)entry.value("count", uint64_t(0))) +
+              (isLibrary ? "by oneDNN" : "generated") + " (saves " +
+              secondsText(std::max(isLibrary ? saved : -saved, 0.0)) + ")";
+    }
+    if (!line.empty())
+      text += print("  %-12s ", label) + line + "\n";
+  }
+  return text;
+}
+
 static std::string candidateTable(const PlanFacts &facts) {
   auto candidates = facts.decisions.find("candidates");
   if (candidates == facts.decisions.end() || !candidates->is_array() || candidates->empty())
@@ -349,7 +374,7 @@ std::string reportText(const PlanFacts &facts) {
                            plan.ranks.size() == 1 ? "" : "s", plan.producer.c_str());
   if (!plan.targetCpu.empty())
     text += ", code for " + fitted(plan.targetCpu, 24);
-  text += "\n\n" + summaryText(facts) + deviceTable(facts) + kernelTable(facts) + candidateTable(facts);
+  text += "\n\n" + summaryText(facts) + executorText(facts) + deviceTable(facts) + kernelTable(facts) + candidateTable(facts);
   text += runnerUpTable(facts);
   return text + tensorTable(facts);
 }

@@ -266,6 +266,44 @@ def a_probe_measures_both_executors_of_products(shell):
 
 
 @case
+def reports_say_who_executes_products(shell):
+    onnx.save(generate.make_model("cnn"), shell.path("cnn.onnx"))
+    # A library whose calls cost nothing, one whose calls cost much, and what is known of this host.
+    cluster = json.loads(shell.good("report", "mlp.plan", "--format", "json"))["decisions"]["cluster"]
+    for call, executors in ((0.0, {"library"}), (1.0, {"generated"}), (None, {"library", "generated"})):
+        device = cluster["devices"][0]
+        device["library_call_seconds"] = 5e-7 if call is None else call
+        if call == 0.0:
+            device["efficiency"]["contraction"] = device["efficiency"]["convolution"] = {"fraction": 1.0}
+        elif call is None:
+            device["efficiency"]["contraction"] = {"fraction": 1e-6}
+            device["efficiency"]["convolution"] = {"fraction": 1.0}
+            device["library_call_seconds"] = 0.0
+        shell.write("own.json", json.dumps(cluster).encode())
+        shell.good("cnn.onnx", "--cluster", "own.json", "--devices", "1", "--dump", "dump")
+        found = json.loads(shell.good("report", "cnn.plan", "--format", "json"))["decisions"]["executors"]
+        assert {entry["executor"] for entry in found} == executors, found
+        assert {entry["kind"] for entry in found} == {"product", "convolution"}, found
+        # They add up to what the last dump says about the kernels that run in every step.
+        module = shell.read(os.path.join("dump", max(name for name in os.listdir(shell.path("dump"))
+                                                     if "kernelized" in name))).decode()
+        kernels = [line for line in module.splitlines() if "library_seconds" in line and "at_load = true" not in line]
+        assert len(kernels) == sum(entry["count"] for entry in found), (kernels, found)
+        for price in ("library_seconds", "generated_seconds"):
+            dumped = sum(float(re.search(price + r" = ([0-9.eE+-]+)", line).group(1)) for line in kernels)
+            assert np.isclose(dumped, sum(entry[price] for entry in found), rtol=1e-6), (price, found)
+        report = shell.good("report", "cnn.plan")
+        for entry in found:
+            label = entry["kind"] + "s"
+            who = "by oneDNN" if entry["executor"] == "library" else "generated"
+            assert re.search(rf"^  {label} .*\b{entry['count']} {who} \(saves ", report, re.MULTILINE), report
+        assert all(len(line) <= 80 for line in report.splitlines()), max(report.splitlines(), key=len)
+        shutil.rmtree(shell.path("dump"))
+    for name in ("cnn.onnx", "cnn.plan", "own.json"):
+        os.remove(shell.path(name))
+
+
+@case
 def states_are_carried(shell):
     nodes = [helper.make_node("Add", ["x", "total"], ["next"]), helper.make_node("Identity", ["next"], ["y"])]
     info = lambda name: helper.make_tensor_value_info(name, 1, [4])

@@ -74,7 +74,8 @@ def reports_without_a_field_are_refused(folder):
     for field in set(report) - optional:
         assert flaw({key: value for key, value in report.items() if key != field}, REPORT), f"{field} may be missing"
     for place in (lambda r: r, lambda r: r["devices"][0], lambda r: r["devices"][0]["memory"],
-                  lambda r: r["decisions"], lambda r: r["decisions"]["operators"][0], lambda r: r["collectives"][0],
+                  lambda r: r["decisions"], lambda r: r["decisions"]["executors"][0],
+                  lambda r: r["decisions"]["operators"][0], lambda r: r["collectives"][0],
                   lambda r: r["decisions"]["cluster"]["devices"][0]):
         changed = copy.deepcopy(report)
         changed.setdefault("collectives", []).append(
