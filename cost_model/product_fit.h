@@ -1,6 +1,6 @@
 // Which efficiencies explain measured times of products and convolutions: a function of the measurements, which are
-// made elsewhere. What is fitted is the whole price of compute.h, so that a time which memory explains says nothing about
-// arithmetic.
+// made elsewhere. What is fitted is the whole price of compute.h, so that a time which memory explains says nothing
+// about arithmetic.
 #pragma once
 
 #include "cost_model/compute.h"
@@ -33,7 +33,8 @@ struct ProductFit {
 /// `device` is one core; its peak and its copies' rates are taken as they are, launching is left out of `seconds`.
 ProductFit fitProducts(const Device &device, std::span<const TimedWork> times);
 
-/// `cluster` with what was fitted, on every device. Its cache is read faster than copied by as much as that of the core.
+/// `cluster` with what was fitted, on every device. Its cache is read faster than copied by as much as that of the
+/// core.
 Cluster withProductFit(Cluster cluster, const ProductFit &fit);
 
 } // namespace ampc::cost

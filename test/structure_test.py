@@ -35,6 +35,7 @@ MAY_NAME_OPERATORS = {
     "runtime/kernels/builtin_kernels.cpp": "the table of builtin kernels, which rows name",
     "runtime/kernels/onednn_post_ops.cpp": "the algorithms of oneDNN that stand for post-ops",
     "runtime/kernels/scatter.cpp": "values of the attribute `reduction`",
+    "tools/product_kernels.cpp": "the two products that both executors have, which the probe compares",
 }
 LEAST_OPERATORS = 100  # fewer are found: the rows are written in another way than row_names knows
 PLAIN_FOLDERS = ("runtime", "cost_model", "passes/search")

@@ -148,7 +148,8 @@ std::vector<OperatorRow> operators() {
 }
 
 Result<ProductKernels> compileProducts(const std::vector<ProductShape> &shapes) {
-  llvm::Expected<KernelLibrary> library = compileProductKernels(shapes, int(std::max(1u, std::thread::hardware_concurrency())));
+  int jobs = int(std::max(1u, std::thread::hardware_concurrency()));
+  llvm::Expected<KernelLibrary> library = compileProductKernels(shapes, jobs);
   if (!library)
     return failureOf(library.takeError());
   ProductKernels result;

@@ -116,8 +116,7 @@ Result<double> timeLaunch() {
       const auto start = std::chrono::steady_clock::now();
       if (Status failure = chains[k].session->run(chains[k].inputs, chains[k].outputs))
         return *failure;
-      least[k] = std::min(least[k],
-                          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      least[k] = std::min(least[k], std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
   if (chains[1].launches <= chains[0].launches)
     return Failure{ErrorCode::Internal, "a chain of products was compiled to no kernels"};

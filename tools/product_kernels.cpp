@@ -19,8 +19,8 @@ static std::string textOf(const ProductShape &shape) {
   if (shape.isConvolution) {
     op = "conv";
     const std::string pad = std::to_string(shape.pad), stride = std::to_string(shape.stride);
-    attributes = ", pads = array<i64: " + pad + ", " + pad + ", " + pad + ", " + pad + ">, strides = array<i64: " +
-                 stride + ", " + stride + ">";
+    attributes = ", pads = array<i64: " + pad + ", " + pad + ", " + pad + ", " + pad +
+                 ">, strides = array<i64: " + stride + ", " + stride + ">";
   }
   // With channels last in the activations, output channels are last in the weights (choose_layouts).
   if (shape.isChannelsLast)

@@ -374,8 +374,8 @@ std::string reportText(const PlanFacts &facts) {
                            plan.ranks.size() == 1 ? "" : "s", plan.producer.c_str());
   if (!plan.targetCpu.empty())
     text += ", code for " + fitted(plan.targetCpu, 24);
-  text += "\n\n" + summaryText(facts) + executorText(facts) + deviceTable(facts) + kernelTable(facts) + candidateTable(facts);
-  text += runnerUpTable(facts);
+  text += "\n\n" + summaryText(facts) + executorText(facts) + deviceTable(facts) + kernelTable(facts);
+  text += candidateTable(facts) + runnerUpTable(facts);
   return text + tensorTable(facts);
 }
 

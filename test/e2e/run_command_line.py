@@ -251,7 +251,8 @@ def a_probe_measures_both_executors_of_products(shell):
     for program, environment, kinds, members, missing in (
             (PROGRAM, {}, LIBRARY_KINDS | GENERATED_KINDS,
              {"library_call_seconds", "launch_seconds", "cache_read_bandwidth_bytes_per_second"}, set()),
-            (PROGRAM, without, GENERATED_KINDS, {"launch_seconds", "cache_read_bandwidth_bytes_per_second"}, {"oneDNN"}),
+            (PROGRAM, without, GENERATED_KINDS, {"launch_seconds", "cache_read_bandwidth_bytes_per_second"},
+             {"oneDNN"}),
             (bare, {}, LIBRARY_KINDS, {"library_call_seconds", "cache_read_bandwidth_bytes_per_second"},
              {"generated code", "launches"})):
         device, description = probed(shell, program, environment)

@@ -82,7 +82,8 @@ TEST(ProductTimes, measureWhatIsThere) {
   shapes.resize(3);
   const ProductTimes times = timeProducts(shapes, 1e-4);
   LibraryKernelFacts facts;
-  EXPECT_EQ(times.libraryMissing.has_value(), libraryKernelFacts(libraryKernelOf(shapes[0], false), 1, facts).has_value());
+  EXPECT_EQ(times.libraryMissing.has_value(),
+            libraryKernelFacts(libraryKernelOf(shapes[0], false), 1, facts).has_value());
   size_t library = 0, generated = 0;
   for (const cost::TimedWork &timed : times.times) {
     EXPECT_GT(timed.seconds, 0);
