@@ -52,7 +52,7 @@ struct Device {
   double memoryBandwidthBytesPerSecond = 0; // bytes read + bytes written, as reached by a copy
   uint64_t cacheBytes = 0;                  // 0: no cache level is priced
   double cacheBandwidthBytesPerSecond = 0;  // of kernels whose operands fit into cacheBytes
-  double cacheReadBytesPerSecond = 0;       // the same of products, which hardly write; 0: no other rate
+  double cacheReadBytesPerSecond = 0;       // what products read of them, which a copy says little about; 0: the same
   double launchSeconds = 0;                 // the least that any kernel costs
   double libraryCallSeconds = 0;            // what a call of a library costs besides its work
   uint32_t threads = 1;                     // cpu: cores it uses

@@ -24,7 +24,8 @@ double efficiencyOf(const Work &work, const Device &device) {
   return std::max(part, 1e-6);
 }
 
-static double memorySeconds(double bytes, double cacheBytesPerSecond, const Device &device) {
+/// `readShare` of the bytes is read at `readBytesPerSecond` where they are cached.
+static double memorySeconds(double bytes, double readShare, double readBytesPerSecond, const Device &device) {
   if (bytes <= 0)
     return 0;
   const double fraction = device.efficiencyOf(WorkKind::Movement).fraction * device.coreShare;
@@ -32,12 +33,12 @@ static double memorySeconds(double bytes, double cacheBytesPerSecond, const Devi
   const double cached = std::min(bytes, double(device.cacheBytes));
   double seconds = (bytes - cached) / device.memoryBandwidthBytesPerSecond;
   if (cached > 0)
-    seconds += cached / cacheBytesPerSecond;
+    seconds += cached * readShare / readBytesPerSecond + cached * (1 - readShare) / device.cacheBandwidthBytesPerSecond;
   return seconds / fraction;
 }
 
 double memorySeconds(double bytes, const Device &device) {
-  return memorySeconds(bytes, device.cacheBandwidthBytesPerSecond, device);
+  return memorySeconds(bytes, 0, 1, device);
 }
 
 static bool isProduct(WorkKind kind) {
@@ -54,8 +55,11 @@ double computeSeconds(const Work &work, const Device &device) {
                             (device.peak(work.type) * efficiencyOf(work, device));
   const double rounds = std::max(work.rounds, 1.0);
   const bool isReading = isProduct(work.kind) && device.cacheReadBytesPerSecond > 0;
-  const double cacheRate = isReading ? device.cacheReadBytesPerSecond : device.cacheBandwidthBytesPerSecond;
-  double memory = rounds * memorySeconds(bytes / rounds, cacheRate, device);
+  const double roundBytes = bytes / rounds;
+  double memory = rounds * (isReading && bytes > 0
+                                ? memorySeconds(roundBytes, std::max(work.bytesRead, 0.0) / bytes,
+                                                device.cacheReadBytesPerSecond, device)
+                                : memorySeconds(roundBytes, device));
   if (work.readsPlainRows)
     memory /= rowPart(device.efficiencyOf(WorkKind::GeneratedContraction), work.n);
   return std::max({arithmetic, memory, rounds * device.launchSeconds}) +

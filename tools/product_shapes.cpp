@@ -54,9 +54,9 @@ std::vector<ProductShape> probedProducts() {
   return shapes;
 }
 
-bool canBeLibrary(const ProductShape &shape, bool isPacked) {
-  if (shape.isConvolution) // weights are always packed; grouped ones need the channels last
-    return isPacked && (shape.groups == 1 || shape.isChannelsLast);
+bool isTimedByLibrary(const ProductShape &shape, bool isPacked) {
+  if (shape.isConvolution)
+    return isPacked && shape.isChannelsLast;
   return !isPacked || shape.second.size() == 2;
 }
 

@@ -23,8 +23,9 @@ std::vector<ProductShape> probedProducts();
 plan::Kernel libraryKernelOf(const ProductShape &shape, bool isPacked);
 plan::Kernel generatedKernelOf(const ProductShape &shape);
 
-/// Whether plans ever hand such a kernel to the library, and whether with a packed operand.
-bool canBeLibrary(const ProductShape &shape, bool isPacked);
+/// Whether the library is timed with such a kernel. Weights of convolutions are always packed, and with the channels in
+/// front its price is a fixed part of what it reaches with them last.
+bool isTimedByLibrary(const ProductShape &shape, bool isPacked);
 
 /// Work of one execution of either kernel, as a plan with it would be priced.
 cost::Work workOf(const ProductShape &shape, const plan::Kernel &kernel);

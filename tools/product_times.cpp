@@ -162,7 +162,7 @@ ProductTimes timeProducts(const std::vector<ProductShape> &shapes, double second
   for (size_t k = 0; k < shapes.size(); ++k) {
     std::vector<Runner> runners;
     for (bool isPacked : {false, true})
-      if (canBeLibrary(shapes[k], isPacked) && !result.libraryMissing)
+      if (isTimedByLibrary(shapes[k], isPacked) && !result.libraryMissing)
         if (plan::Status error = prepareLibrary(shapes[k], isPacked, runners))
           result.libraryMissing = failureOf(*error);
     if (loaded)
