@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -257,6 +258,17 @@ double sharedMemorySeconds(StepKind kind, double bytes, std::span<const uint32_t
 }
 
 } // namespace
+
+double handoverSeconds(uint32_t devices, const Cluster &cluster) {
+  std::vector<uint32_t> ranks(devices);
+  std::iota(ranks.begin(), ranks.end(), 0u);
+  if (devices < 2 || cluster.tiers.empty())
+    return 0;
+  const LinkTier &tier = cluster.tiers[cluster.tierOf(ranks)];
+  if (tier.transport != Transport::SharedMemory)
+    return 0;
+  return 2 * rendezvousSeconds(double(devices), tier, slowestShare(ranks, cluster));
+}
 
 double collectiveSeconds(StepKind kind, double bytesPerRank, std::span<const uint32_t> ranks,
                          const Cluster &cluster) {

@@ -9,6 +9,7 @@ namespace ampc::cost {
 inline constexpr double cpuCopyBytesPerSecond =
     14e9; // read + written, per core, when a node's cores are busy
 inline constexpr double cpuCacheBytesPerSecond = 60e9; // kernels that stay in the core's own cache
+inline constexpr double cpuCacheReadBytesPerSecond = 100e9; // products that read their weights from there: 80 to 120
 inline constexpr uint64_t cpuCacheBytes = 1 << 20;
 inline constexpr double cpuLaunchSeconds = 0.05e-6; // 12 ns for kernels of 16 elements one after the other, all cached
 inline constexpr double cpuLibraryCallSeconds = 0.5e-6; // oneDNN: 0.38 to 0.6 us of a product of a few elements

@@ -53,6 +53,7 @@ Device cpuDevice(uint32_t threads, std::string_view instructionSet, double copyB
   device.memoryBandwidthBytesPerSecond = copyBytesPerSecond;
   device.cacheBytes = cpuCacheBytes;
   device.cacheBandwidthBytesPerSecond = cpuCacheBytesPerSecond;
+  device.cacheReadBytesPerSecond = cpuCacheReadBytesPerSecond;
   device.launchSeconds = cpuLaunchSeconds;
   device.libraryCallSeconds = cpuLibraryCallSeconds;
   return withThreads(std::move(device), threads);

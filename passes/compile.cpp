@@ -1,6 +1,7 @@
 // The pipeline.
 #include "passes/compile.h"
 
+#include "cost_model/collective.h"
 #include "cost_model/simulate.h"
 #include "cost_model/step_times.h"
 #include "ir/diagnostic.h"
@@ -85,8 +86,10 @@ private:
   llvm::Error generate(Candidate &candidate);
   CompiledModel finish(Candidate best);
   void phase(const char *name);
-  double objectiveSeconds(const cost::Timeline &timeline) const {
-    return options.objective == Objective::Throughput ? timeline.secondsPerRequest : timeline.latencySeconds;
+  double objectiveSeconds(const cost::Timeline &timeline, uint32_t devices) const {
+    return options.objective == Objective::Throughput
+               ? timeline.secondsPerRequest
+               : timeline.latencySeconds + cost::handoverSeconds(devices, options.cluster);
   }
   uint64_t memoryLimitBytes() const {
     return limitBytes - std::min(limitBytes, workspaceReserveBytes);
@@ -265,7 +268,8 @@ llvm::Expected<Compiler::Candidate> Compiler::listSteps(ModuleOp module, const p
     if (!timeline.error.empty())
       return makeError(ErrorCode::Internal, "the step list cannot be executed: " + timeline.error,
                        {{"strategy", decision.strategy}}, "report this with the model");
-    return Candidate{decision, std::move(*scheduled), objectiveSeconds(timeline)};
+    double seconds = objectiveSeconds(timeline, uint32_t(scheduled->plan.ranks.size()));
+    return Candidate{decision, std::move(*scheduled), seconds};
   };
   auto fits = [&](const Candidate &candidate) { return peakBytes(candidate.scheduled.plan) <= memoryLimitBytes(); };
   llvm::Expected<Candidate> best = list();

@@ -73,6 +73,14 @@ TEST(Collective, growsWithBytes) {
   }
 }
 
+TEST(Collective, handingOverIsMeetingTwice) {
+  const Cluster threads = preset("cpux8");
+  EXPECT_EQ(handoverSeconds(1, threads), 0);
+  EXPECT_DOUBLE_EQ(handoverSeconds(2, threads), 2 * threads.tiers[0].latencySeconds);
+  EXPECT_DOUBLE_EQ(handoverSeconds(8, threads), 6 * threads.tiers[0].latencySeconds);
+  EXPECT_EQ(handoverSeconds(8, preset("h100x8")), 0); // no threads of one process
+}
+
 TEST(Collective, costsNothingAlone) {
   const Cluster cluster = preset("cpux4");
   const std::vector<uint32_t> one = {2};

@@ -41,6 +41,49 @@ TEST(Compute, takesTheLargestOfThreeTerms) {
   EXPECT_EQ(computeSeconds(Work(), device), 0); // an empty shard
 }
 
+TEST(Compute, roundsReadTheirBytesFromTheCacheEachTime) {
+  Device device;
+  device.peakFlopsPerSecond = {{DataType::F32, 1e12}};
+  device.memoryBandwidthBytesPerSecond = 1e9;
+  device.cacheBytes = 1000000;
+  device.cacheBandwidthBytesPerSecond = 10e9;
+  device.launchSeconds = 1e-6;
+  Work work;
+  work.bytesRead = 10e6;
+  EXPECT_DOUBLE_EQ(computeSeconds(work, device), 9e6 / 1e9 + 1e6 / 10e9); // at once: most of it from memory
+  work.rounds = 10;
+  EXPECT_DOUBLE_EQ(computeSeconds(work, device), 10 * 1e6 / 10e9);
+  work.bytesRead = 10;
+  EXPECT_DOUBLE_EQ(computeSeconds(work, device), 10 * 1e-6);
+}
+
+plan::Kernel recurrenceOf(const std::string &cell, int64_t gates) {
+  plan::Kernel kernel;
+  kernel.kind = plan::KernelKind::Library;
+  kernel.symbol = "onednn.recurrence";
+  kernel.strings = {{"cell", cell}};
+  for (const std::vector<int64_t> &shape : {std::vector<int64_t>{20, 3, 64}, {64, gates * 128}, {128, gates * 128}})
+    kernel.operands.push_back({DataType::F32, shape});
+  kernel.results = {{DataType::F32, {20, 3, 128}}};
+  return kernel;
+}
+
+TEST(Work, recurrencesReadTheirWeightsInEveryStep) {
+  const std::pair<const char *, int> cells[] = {{"lstm", 4}, {"gru", 3}, {"lbr_gru", 3}, {"rnn_tanh", 1}};
+  for (auto [cell, gates] : cells) {
+    plan::Step step;
+    step.flops = 20.0 * 3 * 128 * gates * 2 * (64 + 128);
+    step.bytes = 1e6;
+    const Work work = workOf(step, recurrenceOf(cell, gates));
+    EXPECT_EQ(work.kind, WorkKind::Contraction);
+    EXPECT_EQ(work.rounds, 20);
+    EXPECT_EQ(work.m, 3);
+    EXPECT_DOUBLE_EQ(work.n, gates * 128);
+    EXPECT_DOUBLE_EQ(work.bytesRead + work.bytesWritten, 1e6 + 19.0 * 128 * gates * 128 * 4);
+    EXPECT_EQ(work.libraryCalls, 1 + (std::string(cell) == "gru" ? 40 : 20)); // two products between gates
+  }
+}
+
 TEST(Compute, coreShareDividesRates) {
   Device device = deviceOf("cpux4");
   const Work heavy = product(512, 512, 512);

@@ -30,7 +30,7 @@ std::vector<Work> shapes(WorkKind kind) {
         work.flops = 2 * m * n * k;
         work.bytesRead = 4 * (m * k + k * n);
         work.bytesWritten = 4 * m * n;
-        work.isLibraryCall = isLibrary;
+        work.libraryCalls = isLibrary;
         work.readsPlainRows = !isConvolution && !isLibrary;
         works.push_back(work);
       }
