@@ -23,8 +23,8 @@ DataType arithmeticType(DataType type) {
   return isFloat(type) ? DataType::F32 : DataType::I32;
 }
 
-// What describeProduct writes and workOf reads.
-constexpr const char *workName = "work", *extentsName = "extents", *borderName = "border";
+// What describeProduct and describeReads write and workOf reads.
+constexpr const char *workName = "work", *extentsName = "extents", *borderName = "border", *readName = "read";
 
 const std::string *textOf(const plan::Kernel &kernel, std::string_view name) {
   for (const auto &[key, text] : kernel.strings)
@@ -93,8 +93,9 @@ WorkKind workKindOf(const plan::Kernel &kernel, double flops) {
       if (*work == name(kind))
         return kind;
   double largest = 1, result = 0;
-  for (const plan::KernelOperand &operand : kernel.operands)
-    largest = std::max(largest, elementsIn(operand.shape));
+  const std::vector<int64_t> *read = integersOf(kernel, readName);
+  for (size_t k = 0; k < kernel.operands.size(); ++k)
+    largest = std::max(largest, read && k < read->size() ? double((*read)[k]) : elementsIn(kernel.operands[k].shape));
   for (const plan::KernelOperand &operand : kernel.results)
     result = std::max(result, elementsIn(operand.shape));
   return generatedKind(flops, kernel.operands.size(), std::max(largest, result), result);
@@ -183,6 +184,14 @@ static void setRounds(Work &work, const plan::Kernel &kernel) {
   if (const std::string *cell = textOf(kernel, "cell"); cell && work.libraryCalls > 0)
     work.libraryCalls = 1 + work.rounds * (*cell == "gru" ? 2 : 1);
   work.bytesRead += (work.rounds - 1) * gates * hidden * hidden * bitWidth(kernel.results[0].type) / 8;
+}
+
+void describeReads(plan::Kernel &kernel, const std::vector<int64_t> &elements) {
+  for (size_t k = 0; k < elements.size() && k < kernel.operands.size(); ++k)
+    if (double(elements[k]) < elementsIn(kernel.operands[k].shape)) {
+      kernel.integers.push_back({readName, elements});
+      return;
+    }
 }
 
 Work workOf(const plan::Step &step, const plan::Kernel &kernel) {

@@ -20,6 +20,9 @@ WorkKind generatedKind(double flops, size_t operands, double largestElements, do
 void describeProduct(plan::Kernel &kernel, bool isConvolution, bool isChannelsLast, const std::vector<int64_t> &first,
                      const std::vector<int64_t> &second, const std::vector<int64_t> &result);
 
+/// Writes into a generated `kernel` how many elements of each operand it reads, if it reads only a part of one.
+void describeReads(plan::Kernel &kernel, const std::vector<int64_t> &elements);
+
 /// Work of a Launch step.
 Work workOf(const plan::Step &step, const plan::Kernel &kernel);
 

@@ -12,6 +12,18 @@ int64_t IterationRule::numPoints() const {
   return points;
 }
 
+int64_t IterationRule::elementsRead(size_t operand, const std::vector<int64_t> &shape) const {
+  int64_t elements = 1;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    const DimAccess &dim = operands[operand].dims[d];
+    int64_t indices = dim.indirect ? shape[d] : 1;
+    for (const LinearTerm &term : dim.terms)
+      indices = std::min(indices * std::min(loops[term.loop].extent, shape[d]), shape[d]);
+    elements *= std::min(indices, shape[d]);
+  }
+  return elements;
+}
+
 bool IterationRule::isProduct(const DimAccess &dim, int64_t extent) const {
   if (dim.indirect || dim.offset != 0)
     return false;

@@ -85,6 +85,9 @@ struct IterationRule {
 
   /// All points of all loops.
   int64_t numPoints() const;
+  /// Elements of operand `operand`, which has that shape, that all points together read, at most: what a slice leaves
+  /// out is not counted.
+  int64_t elementsRead(size_t operand, const std::vector<int64_t> &shape) const;
   /// True if the loop can be sharded over devices: not Whole, extent > 1, and every dimension that uses it is a product
   /// of loops or, for a Window loop, one that no other Window loop indexes.
   bool canShard(int loop) const;

@@ -291,10 +291,9 @@ void ClassScheduler::kernel(Operation *op) {
   plan::Step step = launchOf(op);
   step.kernel = kernelIndex(op);
   std::vector<int> reads, writes;
-  for (Value operand : op->getOperands()) {
+  for (Value operand : op->getOperands())
     reads.push_back(bufferOf.lookup(operand));
-    step.bytes += double(bytesOf(operand));
-  }
+  step.bytes += bytesRead(op);
   if (cast<StringAttr>(op->getAttr("executor")).getValue() != "generated") { // one operand may be several of the builtin's
     std::vector<int> distinct = std::move(reads);
     for (unsigned operand : builtinCallOf(op).operandOrder)

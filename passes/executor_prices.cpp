@@ -2,6 +2,7 @@
 #include "passes/executor_prices.h"
 
 #include "cost_model/work.h"
+#include "passes/fused_slices.h"
 #include "passes/graph.h"
 #include "passes/kernel_text.h"
 #include "passes/orders.h"
@@ -15,6 +16,29 @@ static plan::KernelOperand operandOf(Value value) {
   return {type.type, type.shape};
 }
 
+std::vector<int64_t> elementsRead(Operation *kernel) {
+  std::vector<int64_t> elements;
+  for (BlockArgument argument : kernel->getRegion(0).front().getArguments()) {
+    const TensorType type = typeOf(argument);
+    int64_t read = 0;
+    for (OpOperand &use : argument.getUses()) {
+      Operation *user = use.getOwner();
+      // Pieces may overlap: then they count twice, up to the whole.
+      read += isSlice(user) ? ruleOf(instanceOf(user)).elementsRead(use.getOperandNumber(), type.shape)
+                            : type.numElements();
+    }
+    elements.push_back(std::min(read, type.numElements()));
+  }
+  return elements;
+}
+
+double bytesRead(Operation *kernel) {
+  double bytes = 0;
+  for (auto [operand, elements] : llvm::zip(kernel->getOperands(), elementsRead(kernel)))
+    bytes += double(sizeBytes(typeOf(operand).type, elements));
+  return bytes;
+}
+
 plan::Kernel generatedKernelOf(Operation *kernel) {
   plan::Kernel description;
   for (Value operand : kernel->getOperands())
@@ -23,8 +47,10 @@ plan::Kernel generatedKernelOf(Operation *kernel) {
     description.results.push_back(operandOf(result));
   Operation &first = kernel->getRegion(0).front().front();
   OpClass opClass = OpTable::get().find(&first)->opClass;
-  if (opClass != OpClass::Contraction && opClass != OpClass::Convolution)
+  if (opClass != OpClass::Contraction && opClass != OpClass::Convolution) {
+    cost::describeReads(description, elementsRead(kernel));
     return description;
+  }
   bool isConvolution = opClass == OpClass::Convolution;
   Order order = resultOrder(kernel, 0);
   cost::describeProduct(description, isConvolution,
@@ -42,8 +68,7 @@ static double stepSeconds(Operation *kernel, const plan::Kernel &description, co
   for (Value result : kernel->getResults())
     writtenBytes += uint64_t(typeOf(result).sizeBytes());
   step.bytes = double(writtenBytes);
-  for (Value operand : kernel->getOperands())
-    step.bytes += double(typeOf(operand).sizeBytes());
+  step.bytes += bytesRead(kernel);
   step.writes.push_back({plan::Space::Activation, 0, 0, writtenBytes});
   return cost::computeSeconds(cost::workOf(step, description), device);
 }

@@ -10,6 +10,12 @@ namespace ampc {
 /// What the plan says about a kernel that generated code executes, but for its symbol.
 plan::Kernel generatedKernelOf(mlir::Operation *kernel);
 
+/// Elements of each operand that the kernel reads: of one that only slices read, no more than they take.
+std::vector<int64_t> elementsRead(mlir::Operation *kernel);
+
+/// Bytes of operands that the kernel reads.
+double bytesRead(mlir::Operation *kernel);
+
 double generatedSeconds(mlir::Operation *kernel, const cost::Device &device);
 
 /// `call`: what libraryCallOf says about the kernel. A weight is packed when the program is loaded.

@@ -1,8 +1,10 @@
 // Groups operators into kernels. Elementwise chains and the reductions among them (softmax, normalisations) that walk
-// the same index space become one kernel; products, convolutions and builtins stay alone.
+// the same index space become one kernel; products, convolutions and builtins stay alone. An operator joins the kernel of
+// one operand and brings those of the others along where nothing stands between. Slices become part of what reads them.
 //
 // Communications keep their order in every class, whatever the grouping: all members of a group must meet in it.
 #include "passes/communication.h"
+#include "passes/fused_slices.h"
 #include "passes/library_kernel.h"
 #include "passes/passes.h"
 
@@ -20,6 +22,7 @@ namespace {
 
 constexpr size_t maxOpsPerKernel = 48;
 constexpr size_t maxEpilogue = 4; // operators after a product in its kernel
+constexpr int64_t smallBytes = 256 << 10; // so much may live longer without being counted
 
 /// Index space of a kernel: the shape it walks, and the axes that its reductions run over.
 struct Space {
@@ -34,6 +37,10 @@ public:
 
 private:
   void tryJoin(int number);
+  void bringAlong(int number);
+  bool mayMerge(int earlier, int later) const;
+  bool staysInMemory(int earlier, int later) const;
+  void takeSlices();
   bool fits(Operation *op, Space &space) const;
   bool continuesProduct(Operation *op, int group) const;
   bool mayDependOn(int group, const std::vector<int> &sources);
@@ -48,6 +55,7 @@ private:
   std::vector<std::optional<Space>> space; // group -> index space; none: not open for more
   std::vector<std::vector<int>> before;    // op -> ops that must come first (operands, previous communication)
   std::vector<std::vector<int>> after;     // op -> ops that name it in `before`
+  std::map<int, std::set<int>> takenBy;    // slice -> groups that have a copy of it; it has no kernel of its own then
   std::vector<int> position;               // group -> place in a topological order of the groups; distinct
   std::vector<int> visit;                  // group -> number of the last walk that met it
   int walks = 0;
@@ -233,7 +241,125 @@ void Fusion::tryJoin(int number) {
     groupOf[number] = group;
     members[group].push_back(number);
     members[number].clear();
+    if (!epilogue)
+      bringAlong(number);
     return;
+  }
+}
+
+/// What a value is a part or a view of.
+static Value wholeOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    const OpRow *row = OpTable::get().find(op);
+    if (!row || (!row->isView && !isSlice(op)))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+/// Values that exist anyway, however long they are read.
+static bool isAlwaysThere(Value value) {
+  const OpRow *row = OpTable::get().find(value.getDefiningOp());
+  return isWeight(value) || (row && row->opClass == OpClass::Storage);
+}
+
+static bool isSent(Value value) {
+  return llvm::any_of(value.getUsers(), [](Operation *user) {
+    const OpRow *row = OpTable::get().find(user);
+    return isCommunication(user) || (row && row->isView && isSent(user->getResult(0)));
+  });
+}
+
+/// True if group `earlier` may wait for what `later` reads: then its operands live until that is there, instead of its
+/// results. They must not need much more memory, and nothing that is sent may wait.
+bool Fusion::staysInMemory(int earlier, int later) const {
+  llvm::SmallPtrSet<void *, 16> readLater, counted;
+  for (int number : members[later])
+    for (Value operand : ops[number]->getOperands())
+      readLater.insert(wholeOf(operand).getAsOpaquePointer());
+  int64_t operandBytes = 0, resultBytes = 0;
+  for (int number : members[earlier]) {
+    Value result = ops[number]->getResult(0);
+    if (isSent(result))
+      return false;
+    if (llvm::any_of(result.getUsers(), [&](Operation *user) { return groupOf[numbers.lookup(user)] == later; }))
+      resultBytes += typeOf(result).sizeBytes();
+    for (Value operand : ops[number]->getOperands()) {
+      Value whole = wholeOf(operand);
+      if (groupOf[numbers.lookup(operand.getDefiningOp())] != earlier && !isAlwaysThere(whole) &&
+          !readLater.count(whole.getAsOpaquePointer()) && counted.insert(whole.getAsOpaquePointer()).second)
+        operandBytes += typeOf(whole).sizeBytes();
+    }
+  }
+  return operandBytes <= std::max(resultBytes, smallBytes);
+}
+
+/// True if one kernel can walk what both groups walk.
+bool Fusion::mayMerge(int earlier, int later) const {
+  if (!space[earlier] || !space[later] || space[earlier]->shape != space[later]->shape ||
+      members[earlier].size() + members[later].size() > maxOpsPerKernel)
+    return false;
+  const auto &first = space[earlier]->reducedAxes, &second = space[later]->reducedAxes;
+  return (!first || !second || *first == *second) &&
+         isWeight(ops[members[earlier][0]]->getResult(0)) == isWeight(ops[members[later][0]]->getResult(0)) &&
+         staysInMemory(earlier, later);
+}
+
+/// Moves the group of op `number`, which has joined one of its operands, into those of its other operands: what they
+/// compute is not stored then. The earlier group must be able to wait for all that the later one reads.
+void Fusion::bringAlong(int number) {
+  std::set<int, std::greater<int>> candidates;
+  for (int earlier : before[number])
+    candidates.insert(groupOf[earlier]);
+  for (int group : candidates) {
+    int later = groupOf[number];
+    if (group == later || !mayMerge(group, later))
+      continue;
+    std::vector<int> sources;
+    for (int member : members[later])
+      for (int earlier : before[member])
+        if (groupOf[earlier] != later && groupOf[earlier] != group)
+          sources.push_back(groupOf[earlier]);
+    if (!mayDependOn(group, sources))
+      continue;
+    if (!space[group]->reducedAxes)
+      space[group]->reducedAxes = space[later]->reducedAxes;
+    for (int member : members[later])
+      groupOf[member] = group;
+    members[group].insert(members[group].end(), members[later].begin(), members[later].end());
+    llvm::sort(members[group]);
+    members[later].clear();
+  }
+}
+
+/// Gives every slice that is worth it to the groups that read it. They depend on its operand already, so no cycle can
+/// arise; last slices first, since a slice may read another one.
+void Fusion::takeSlices() {
+  for (int number = int(ops.size()); number-- > 0;) {
+    if (!isSlice(ops[number]))
+      continue;
+    Value result = ops[number]->getResult(0);
+    std::set<int> readers;
+    for (Operation *user : result.getUsers()) {
+      int reader = numbers.lookup(user);
+      if (auto taken = takenBy.find(reader); taken != takenBy.end())
+        readers.insert(taken->second.begin(), taken->second.end());
+      else
+        readers.insert(groupOf[reader]);
+    }
+    bool canTake = llvm::all_of(readers, [&](int group) {
+      return space[group] && members[group].size() < maxOpsPerKernel &&
+             isWeight(ops[members[group].back()]->getResult(0)) == isWeight(result);
+    });
+    if (!canTake || !isWorthFusing(ops[number], readers.size()))
+      continue;
+    for (int group : readers) {
+      members[group].push_back(number);
+      llvm::sort(members[group]);
+    }
+    members[number].clear();
+    takenBy[number] = std::move(readers);
   }
 }
 
@@ -251,6 +377,8 @@ void Fusion::emit(const std::vector<int> &group, IRMapping &mapping, OpBuilder &
     for (Value operand : ops[number]->getOperands())
       if (!inside.count(operand.getDefiningOp()))
         operands.insert(operand);
+    if (takenBy.count(number)) // other readers have copies of their own
+      continue;
     for (Value result : ops[number]->getResults())
       if (group.size() == 1 || llvm::any_of(result.getUsers(), [&](Operation *user) { return !inside.count(user); }))
         results.insert(result);
@@ -293,7 +421,8 @@ void Fusion::run() {
   for (size_t number = 0; number < ops.size(); ++number)
     if (space[number])
       tryJoin(int(number));
-  // Groups in dependency order; among those that are ready, the one whose first member comes first.
+  takeSlices();
+  // Groups in dependency order; among those that are ready, the one that was begun first.
   std::vector<std::set<int>> following(ops.size());
   std::vector<int> waiting(ops.size(), 0);
   std::set<int> ready;
@@ -301,7 +430,7 @@ void Fusion::run() {
     std::set<int> sources;
     for (int op : members[group])
       for (int earlier : before[op])
-        if (groupOf[earlier] != int(group))
+        if (groupOf[earlier] != int(group) && !takenBy.count(earlier))
           sources.insert(groupOf[earlier]);
     for (int source : sources)
       following[source].insert(int(group));

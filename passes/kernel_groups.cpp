@@ -33,8 +33,11 @@ KernelNodes kernelNodesOf(ModuleOp kernelized) {
 
 static double bytesOf(const GraphOp &op) {
   double bytes = 0;
-  for (const TensorType &type : op.operands)
-    bytes += double(type.sizeBytes());
+  for (size_t k = 0; k < op.operands.size(); ++k) {
+    const TensorType &type = op.operands[k];
+    bytes += double(k < op.rule.operands.size() ? sizeBytes(type.type, op.rule.elementsRead(k, type.shape))
+                                                : type.sizeBytes());
+  }
   for (const TensorType &type : op.results)
     bytes += double(type.sizeBytes());
   return bytes;
@@ -65,7 +68,8 @@ void recordKernels(const KernelNodes &kernels, const ScheduledPlan &oneDevice, G
     bool hasProduct = false;
     double bytes = 0;
     for (const std::string &node : kernels[number].nodes)
-      if (auto it = numbers.find(node); it != numbers.end()) {
+      // A slice may be part of several kernels: the first one stands for all.
+      if (auto it = numbers.find(node); it != numbers.end() && graph.ops[size_t(it->second)].kernel.number < 0) {
         members.push_back(&graph.ops[size_t(it->second)]);
         hasProduct |= members.back()->isProduct;
         bytes += bytesOf(*members.back());

@@ -112,8 +112,8 @@ static double operatorCost(const OpInstance &instance, const std::vector<Order> 
 static double bytesOf(Value value) { return double(typeOf(value).sizeBytes()); }
 
 static double trafficBytes(Operation *kernel) {
-  double bytes = 0;
-  for (Value value : llvm::concat<Value>(kernel->getOperands(), kernel->getResults()))
+  double bytes = bytesRead(kernel);
+  for (Value value : kernel->getResults())
     bytes += bytesOf(value);
   return bytes;
 }
@@ -122,8 +122,8 @@ static double trafficBytes(Operation *kernel) {
 static double uniformSeconds(Operation *kernel, const cost::Device &device) {
   cost::Work work;
   double largest = 1, result = 0;
-  for (Value value : kernel->getOperands())
-    largest = std::max(largest, double(typeOf(value).numElements()));
+  for (int64_t elements : elementsRead(kernel))
+    largest = std::max(largest, double(elements));
   for (Value value : kernel->getResults())
     result = std::max(result, double(typeOf(value).numElements()));
   for (Operation &op : kernel->getRegion(0).front().without_terminator()) {

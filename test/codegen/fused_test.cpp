@@ -44,6 +44,21 @@ TEST(Fused, SoftmaxOfLargeProducts) {
     checkKernel(softmax("3x4", width, "", 2, /*ofSquares=*/true), spec);
 }
 
+// Rows of the softmax begin inside those of the operand.
+TEST(Fused, SoftmaxOfSlice) {
+  for (int width : {64, 37, 1}) {
+    std::string w = std::to_string(width), x = f32("3x5x" + std::to_string(2 * width)), s = f32("3x4x" + w), one = f32("3x4x1");
+    std::string attributes = " {name = \"n\", axes = array<i64: 2>, keepdims = 1 : i64} : (" + s + ") -> " + one + "\n";
+    checkKernel(kernelText("%x: " + x, s,
+                           "%p = ampc.slice %x {name = \"p\", shape = array<i64: 3, 4, " + w + ">, starts = array<i64: 0, 1, " +
+                               w + ">, steps = array<i64: 1, 1, 1>} : (" + x + ") -> " + s + "\n%m = ampc.reduce_max %p" +
+                               attributes + "%d = ampc.sub %p, %m {name = \"d\"} : (" + s + ", " + one + ") -> " + s +
+                               "\n%e = ampc.exp %d {name = \"e\"} : (" + s + ") -> " + s + "\n%t = ampc.reduce_sum %e" +
+                               attributes + "%r = ampc.div %e, %t {name = \"r\"} : (" + s + ", " + one + ") -> " + s +
+                               "\nreturn %r : " + s));
+  }
+}
+
 TEST(Fused, Elementwise) {
   for (const char *shape : {"4x33x64", "7x3", "1", "2x3x5x7", "1000", "0x4", ""}) {
     std::string t = f32(shape);

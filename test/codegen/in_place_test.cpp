@@ -223,3 +223,40 @@ TEST(InPlace, UnprovenPairsAreErrors) {
     EXPECT_NE(llvm::toString(library.takeError()).find("an operand that it still needs"), std::string::npos);
   }
 }
+
+namespace {
+
+std::string piece(const std::string &shape, const std::string &starts, const std::string &steps = "1, 1") {
+  return "shape = array<i64: " + shape + ">, starts = array<i64: " + starts + ">, steps = array<i64: " + steps + ">";
+}
+
+} // namespace
+
+// The state of a cell is written over the one before it, beside gates that are slices of one operand.
+TEST(InPlace, BesideSlices) {
+  for (int width : {40, 16, 7}) {
+    const std::string n = std::to_string(width), part = "tensor<6x" + n + "xf32>",
+                      gates = "tensor<6x" + std::to_string(3 * width) + "xf32>";
+    Body body;
+    body.argument("gates", gates).argument("state", part);
+    for (int k = 0; k < 3; ++k)
+      body.op("p" + std::to_string(k), part, "slice", {"gates"}, piece("6, " + n, "0, " + std::to_string(k * width)));
+    body.op("f", part, "sigmoid", {"p0"}).op("i", part, "sigmoid", {"p1"}).op("g", part, "tanh", {"p2"});
+    body.op("kept", part, "mul", {"f", "state"}).op("new", part, "mul", {"i", "g"}).op("cell", part, "add", {"kept", "new"});
+    EXPECT_EQ(pairsOf(body.op("y", part, "tanh", {"cell"}).returning({"cell", "y"})), (Pairs{{1, 0}, {1, 1}}));
+  }
+}
+
+// Every element is read where another one is written.
+TEST(InPlace, ReversedSlicesStay) {
+  const std::string reversed = piece("6, 40", "0, 39", "1, -1");
+  EXPECT_EQ(pairsOf(Body().argument("a", t).op("s", t, "slice", {"a"}, reversed).op("r", t, "add", {"a", "s"}).returning({"r"})),
+            (Pairs{}));
+  EXPECT_EQ(pairsOf(Body()
+                        .argument("a", t)
+                        .argument("b", t)
+                        .op("s", t, "slice", {"a"}, piece("6, 40", "5, 0", "-1, 1"))
+                        .op("r", t, "sub", {"b", "s"})
+                        .returning({"r"})),
+            (Pairs{{1, 0}}));
+}

@@ -143,3 +143,22 @@ TEST(Order, BadOrdersAreErrors) {
     llvm::consumeError(library.takeError());
   }
 }
+
+// Halves of the channels, and a part of the image, as what follows them reads them.
+TEST(Order, FusedSlices) {
+  for (auto [channels, half] : {std::pair(32, 16), std::pair(10, 5), std::pair(80, 40)}) {
+    const std::string x = tensor("2x" + std::to_string(channels) + "x6x5"),
+                      part = tensor("2x" + std::to_string(half) + "x4x5");
+    auto slice = [&](const std::string &name, int start) {
+      return "%" + name + " = ampc.slice %x {name = \"" + name + "\", shape = array<i64: 2, " + std::to_string(half) +
+             ", 4, 5>, starts = array<i64: 0, " + std::to_string(start) + ", 1, 0>, steps = array<i64: 1, 1, 1, 1>} : (" + x +
+             ") -> " + part + "\n";
+    };
+    const std::string body = slice("a", 0) + slice("b", half) + "%s = ampc.sigmoid %a {name = \"s\"} : (" + part + ") -> " +
+                             part + "\n%r = ampc.mul %s, %b {name = \"r\"} : (" + part + ", " + part + ") -> " + part +
+                             "\nreturn %r : " + part;
+    for (const std::string &from : {plain, last4})
+      for (const std::string &to : {plain, last4})
+        checkKernel(kernelText("%x: " + x, part, body, list({from, to})));
+  }
+}

@@ -246,6 +246,11 @@ TEST(Work, knowsKindsOfKernels) {
             WorkKind::Elementwise);
   EXPECT_EQ(workKindOf(kernel(KernelKind::Generated, "k3", {{64, 64}}, {64}), 64 * 64), WorkKind::Reduction);
   EXPECT_EQ(workKindOf(kernel(KernelKind::Generated, "k4", {{64, 64}}, {64, 64}), 0), WorkKind::Movement);
+  // A quarter of the operand is read: nothing is reduced.
+  plan::Kernel part = kernel(KernelKind::Generated, "k5", {{64, 256}}, {64, 64});
+  EXPECT_EQ(workKindOf(part, 64 * 64), WorkKind::Reduction);
+  describeReads(part, {64 * 64});
+  EXPECT_EQ(workKindOf(part, 64 * 64), WorkKind::Elementwise);
 }
 
 // Everything about both executors of a product [m, k] x [k, n] on `device`.

@@ -111,6 +111,16 @@ TEST_F(Rules, WindowsAreSplitByPositionsNotByTaps) {
   EXPECT_EQ(ruleOf(concat).operandSharding(1, {5, 2}, {{}, {0}}).str(), "[* | 8:0 reach(1/1 -6 -6 of 2)]");
 }
 
+TEST_F(Rules, ElementsRead) {
+  auto read = [](const OpInstance &op, size_t operand = 0) { return ruleOf(op).elementsRead(operand, op.in(operand)); };
+  EXPECT_EQ(read(instance("slice", {{8, 64}}, {list("starts", {2, 63}), list("steps", {1, -3}), list("shape", {3, 16})})), 48);
+  EXPECT_EQ(read(instance("add", {{4, 1}, {5}}, {})), 4);
+  EXPECT_EQ(read(instance("add", {{4, 1}, {5}}, {}), 1), 5);
+  // All of the image, though windows overlap; of the second piece two of the eight positions.
+  EXPECT_EQ(read(instance("conv", {{1, 3, 11, 16}, {5, 3, 3, 3}}, {list("pads", {1, 1, 1, 1})})), 3 * 11 * 16);
+  EXPECT_EQ(read(instance("concat", {{5, 6}, {5, 2}}, {number("axis", 1)}), 1), 10);
+}
+
 TEST_F(Rules, AWindowThatLooksLikeAProductIsCut) {
   // 2 o + r with two positions of two taps covers 4 of the 5 elements: a shard of o does not hold a shard of
   // the operand.
