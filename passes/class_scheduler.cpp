@@ -26,7 +26,8 @@ bool ClassScheduler::reorder(const std::vector<double> &seconds, std::vector<std
   std::map<std::string, size_t> communicationSteps;
   for (size_t k = 0; k < forwards.size(); ++k) {
     const bool communicates = usesLinks(forwards[k].step, forwards[k].writes);
-    timed.push_back({forwards[k].reads, forwards[k].writes, communicates, k < seconds.size() ? seconds[k] : 0});
+    const double stepTime = k < seconds.size() ? seconds[k] : 0;
+    timed.push_back({wholesOf(forwards[k].reads), forwards[k].writes, communicates, stepTime});
     if (communicates)
       communicationSteps[forwards[k].step.name] = k;
   }
@@ -56,7 +57,7 @@ bool ClassScheduler::reorder(const std::vector<double> &seconds, std::vector<std
 void ClassScheduler::chooseInPlace() {
   std::vector<size_t> lastRead(buffers.size(), 0), writers(buffers.size(), 0);
   for (size_t k = 0; k < steps.size(); ++k) {
-    for (int read : steps[k].reads)
+    for (int read : wholesOf(steps[k].reads))
       lastRead[read] = steps[k].step.kind == plan::StepKind::Send ? steps.size() : std::max(lastRead[read], k);
     for (int write : steps[k].writes)
       ++writers[write];
@@ -66,17 +67,18 @@ void ClassScheduler::chooseInPlace() {
     placeOf[k] = int(k);
   for (size_t k = 0; k < steps.size(); ++k) {
     Pending &pending = steps[k];
-    pending.values.reads = pending.reads;
+    pending.values.reads = wholesOf(pending.reads);
     pending.values.writes = pending.writes;
     for (std::vector<int> *list : {&pending.reads, &pending.writes})
       for (int &buffer : *list)
         buffer = placeOf[buffer];
+    const std::vector<int> placesRead = placesOf(pending.reads);
     // True if the result now has the operand's buffer. Weights, inputs and what is computed at load stay as they are.
     auto workIn = [&](size_t operand, size_t result) {
       const int target = pending.reads[operand], old = pending.writes[result];
       if (pending.atLoad || !buffers[target].needsPlace || buffers[target].atLoad || lastRead[target] != k ||
           writers[target] == 0 || buffers[target].buffer.sizeBytes != buffers[old].buffer.sizeBytes ||
-          llvm::count(pending.reads, target) != 1 || llvm::is_contained(pending.writes, target))
+          llvm::count(placesRead, target) != 1 || llvm::is_contained(pending.writes, target))
         return false;
       pending.values.inPlace.push_back({pending.values.reads[operand], pending.values.writes[result]});
       out.takenOver.push_back({buffers[pending.values.reads[operand]].computedBy, buffers[old].computedBy});
@@ -113,7 +115,7 @@ void ClassScheduler::stretchLifetimes() {
   std::vector<TimedStep> timed;
   for (const Pending &pending : steps)
     if (!pending.atLoad)
-      timed.push_back({pending.reads, pending.writes, usesLinks(pending.step, pending.writes)});
+      timed.push_back({placesOf(pending.reads), pending.writes, usesLinks(pending.step, pending.writes)});
   std::vector<StepRange> ranges = sideBySide(timed);
   for (size_t k = 0; k < timed.size(); ++k) {
     for (int read : timed[k].reads)
@@ -125,12 +127,22 @@ void ClassScheduler::stretchLifetimes() {
   }
 }
 
+/// Where a step finds a buffer.
+plan::Buffer ClassScheduler::whereIs(int buffer) const {
+  plan::Buffer place = buffers[placeOf[wholeOf(buffer)]].buffer;
+  if (buffers[buffer].partOf < 0)
+    return place;
+  place.offsetBytes += buffers[buffer].buffer.offsetBytes;
+  place.sizeBytes = buffers[buffer].buffer.sizeBytes;
+  return place;
+}
+
 /// Lifetimes, offsets, and the final programs.
 void ClassScheduler::place() {
   int64_t counts[2] = {0, 0};
   for (Pending &pending : steps) {
     int64_t time = counts[pending.atLoad]++;
-    for (int read : pending.reads) {
+    for (int read : placesOf(pending.reads)) {
       buffers[read].readByForward |= !pending.atLoad;
       bool isSent = pending.step.kind == plan::StepKind::Send;
       if (buffers[read].atLoad == pending.atLoad)
@@ -181,7 +193,7 @@ void ClassScheduler::place() {
       if (options.queues > 1 && usesLinks(step, pending.writes))
         step.queue = plan::communicationQueue;
       for (int read : pending.reads)
-        step.reads.push_back(buffers[read].buffer);
+        step.reads.push_back(whereIs(read));
       for (int write : pending.writes)
         step.writes.push_back(buffers[write].buffer);
       program.steps.push_back(std::move(step));
@@ -237,18 +249,22 @@ llvm::Error ClassScheduler::checkMemory() {
 
 llvm::Expected<bool> ClassScheduler::run(const std::vector<double> *stepSeconds,
                                          std::vector<std::string> &communicationOrder) {
+  for (Operation &op : function.getBody().front().without_terminator())
+    positions[&op] = int64_t(positions.size());
   for (Operation &op : function.getBody().front().without_terminator()) {
     const OpRow *row = OpTable::get().find(&op);
-    if (row && row->opClass == OpClass::Storage)
+    if (row && row->opClass == OpClass::Storage) {
       storage(&op);
-    else if (row && row->isView)
+    } else if (row && row->isView) {
       bufferOf[op.getResult(0)] = bufferOf.lookup(op.getOperand(0));
-    else if (isCommunication(&op))
+      wholes[op.getResult(0)] = op.getOperand(0);
+    } else if (isCommunication(&op)) {
       communication(&op);
-    else if (op.getName().stripDialect() == "reshard")
+    } else if (op.getName().stripDialect() == "reshard") {
       slice(&op);
-    else
+    } else if (!isPart(&op)) {
       kernel(&op);
+    }
   }
   if (stepSeconds && !reorder(*stepSeconds, communicationOrder))
     return false;

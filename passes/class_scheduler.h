@@ -37,11 +37,29 @@ private:
     bool atLoad = false;        // written by the init program
     bool readByForward = false; // atLoad buffers that outlive the init program
     bool needsPlace = true;     // Activation or Persistent: placed below
+    int partOf = -1;            // the buffer that it is a part of, from buffer.offsetBytes; it is only read
     int64_t begin = -1, end = -1;
   };
 
   int newBuffer(mlir::Value value, bool atLoad);
   int fixedBuffer(plan::Buffer buffer, bool atLoad);
+  bool isPart(mlir::Operation *op);
+  bool livesLongEnough(mlir::Value part, mlir::Value whole);
+  int64_t lastReader(mlir::Value value);
+  /// The buffer that `buffer` is, or is a part of: that one lives, is written over, or works in place.
+  int wholeOf(int buffer) const { return buffers[buffer].partOf >= 0 ? buffers[buffer].partOf : buffer; }
+  std::vector<int> wholesOf(std::vector<int> list) const {
+    for (int &buffer : list)
+      buffer = wholeOf(buffer);
+    return list;
+  }
+  /// The buffers whose places the list takes, once that is decided.
+  std::vector<int> placesOf(std::vector<int> list) const {
+    for (int &buffer : list)
+      buffer = placeOf[wholeOf(buffer)];
+    return list;
+  }
+  plan::Buffer whereIs(int buffer) const;
   void addStep(plan::Step step, std::vector<int> reads, std::vector<int> writes, bool atLoad);
   void addCopy(mlir::Operation *op, int read, int write, bool atLoad,
                const std::function<std::vector<plan::Move>(uint32_t rank)> &moves);
@@ -78,6 +96,9 @@ private:
   std::vector<uint32_t> ranks;
 
   llvm::DenseMap<mlir::Value, int> bufferOf;
+  llvm::DenseMap<mlir::Operation *, int64_t> positions; // in the function
+  llvm::DenseMap<mlir::Value, int64_t> lastReaders;
+  llvm::DenseMap<mlir::Value, mlir::Value> wholes;      // of values that are parts or views of others
   std::map<std::pair<std::vector<int>, uint32_t>, int> packedForms; // by weights and packing kernel
   std::vector<Virtual> buffers;
   struct Pending {

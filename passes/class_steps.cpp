@@ -1,6 +1,7 @@
 // What the operations of a class become: steps and the buffers that they read and write, in the order of the function.
 #include "passes/class_scheduler.h"
 #include "passes/executor_prices.h"
+#include "passes/fused_slices.h"
 #include "passes/kernel_text.h"
 #include "passes/library_kernel.h"
 #include "passes/orders.h"
@@ -283,6 +284,82 @@ void ClassScheduler::libraryKernel(Operation *op) {
   addStep(std::move(step), std::move(reads), std::move(writes), atLoad(op));
   steps.back().libraryKernel = std::move(call.kernel);
   steps.back().kernelKey = std::move(key);
+}
+
+/// Place in the function of what reads `value` or a view of it last.
+int64_t ClassScheduler::lastReader(Value value) {
+  auto [known, isNew] = lastReaders.try_emplace(value, 0);
+  if (!isNew)
+    return known->second;
+  int64_t last = 0;
+  for (Operation *user : value.getUsers()) {
+    const OpRow *row = OpTable::get().find(user);
+    // What is sent is kept until the end.
+    last = std::max(last, row && row->isView ? lastReader(user->getResult(0))
+                          : isTransfer(user) ? int64_t(positions.size())
+                                             : positions.lookup(user));
+  }
+  return lastReaders[value] = last;
+}
+
+/// `whole` lives as long as its part. Is it needed as long anyway, or does it not need much more memory?
+bool ClassScheduler::livesLongEnough(Value part, Value whole) {
+  constexpr uint64_t smallBytes = 256 << 10;
+  const uint64_t bytes = bytesOf(whole);
+  return !buffers[wholeOf(bufferOf.lookup(whole))].needsPlace || bytes <= smallBytes || bytes <= 4 * bytesOf(part) ||
+         lastReader(part) <= lastReader(whole);
+}
+
+/// The first element of `slice` in its operand, if all of its elements lie one behind the other there, in the order in
+/// which the result has them.
+static std::optional<int64_t> firstOfPiece(Operation *slice, const Order &from, const Order &to) {
+  OpInstance instance = instanceOf(slice);
+  const std::vector<int64_t> &whole = instance.in(0), &piece = instance.out();
+  if (!sameBytes(piece, from, to))
+    return std::nullopt;
+  std::vector<int64_t> starts = instance.integers("starts"), steps = instance.integers("steps");
+  int64_t first = 0, stride = 1;
+  bool isWhole = true; // all dimensions further in are taken whole
+  for (size_t k = piece.size(); k-- > 0;) {
+    const size_t d = from.empty() ? k : size_t(from[k]);
+    if (piece[d] != 1 && (!isWhole || steps[d] != 1))
+      return std::nullopt;
+    isWhole &= piece[d] == whole[d];
+    first += starts[d] * stride;
+    stride *= whole[d];
+  }
+  return first;
+}
+
+/// True if `op` cuts one piece out of its operand's bytes, which then is the operand's buffer at an offset: no step.
+bool ClassScheduler::isPart(Operation *op) {
+  Block &body = op->getRegion(0).front();
+  Operation &slice = body.front();
+  if (atLoad(op) || !isSlice(&slice) || slice.getNextNode() != body.getTerminator())
+    return false;
+  Value result = op->getResult(0), operand = op->getOperand(0);
+  const std::optional<int64_t> first = firstOfPiece(&slice, operandOrder(op, 0), resultOrder(op, 0));
+  constexpr uint64_t lineBytes = 64; // as far as buffers are aligned
+  const DataType type = typeOf(operand).type;
+  if (!first || bytesOf(result) == 0 || bitWidth(type) < 8 || uint64_t(sizeBytes(type, *first)) % lineBytes != 0)
+    return false;
+  Value whole = operand;
+  for (auto found = wholes.find(whole); found != wholes.end(); found = wholes.find(whole))
+    whole = found->second;
+  if (!livesLongEnough(result, whole))
+    return false;
+  const int source = bufferOf.lookup(operand);
+  Virtual part;
+  part.buffer.sizeBytes = bytesOf(result);
+  part.buffer.offsetBytes = uint64_t(sizeBytes(type, *first));
+  if (buffers[source].partOf >= 0)
+    part.buffer.offsetBytes += buffers[source].buffer.offsetBytes;
+  part.partOf = wholeOf(source);
+  part.needsPlace = false;
+  buffers.push_back(part);
+  bufferOf[result] = int(buffers.size()) - 1;
+  wholes[result] = whole;
+  return true;
 }
 
 void ClassScheduler::kernel(Operation *op) {

@@ -1,6 +1,7 @@
 // Groups operators into kernels. Elementwise chains and the reductions among them (softmax, normalisations) that walk
-// the same index space become one kernel; products, convolutions and builtins stay alone. An operator joins the kernel of
-// one operand and brings those of the others along where nothing stands between. Slices become part of what reads them.
+// the same index space become one kernel; products, convolutions and builtins stay alone. An operator joins the kernel
+// of one operand and brings those of the others along where nothing stands between. Slices become part of what reads
+// them.
 //
 // Communications keep their order in every class, whatever the grouping: all members of a group must meet in it.
 #include "passes/communication.h"

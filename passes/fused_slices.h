@@ -1,5 +1,5 @@
-// Slices that are read where they are needed instead of being copied first: which ones the kernels of their readers should
-// take over. `fuse` asks; whether the readers can is its own matter.
+// Slices that are read where they are needed instead of being copied first: which ones the kernels of their readers
+// should take over. `fuse` asks; whether the readers can is its own matter.
 #pragma once
 
 #include "mlir/IR/Operation.h"

@@ -47,11 +47,12 @@ TEST(Fused, SoftmaxOfLargeProducts) {
 // Rows of the softmax begin inside those of the operand.
 TEST(Fused, SoftmaxOfSlice) {
   for (int width : {64, 37, 1}) {
-    std::string w = std::to_string(width), x = f32("3x5x" + std::to_string(2 * width)), s = f32("3x4x" + w), one = f32("3x4x1");
+    std::string w = std::to_string(width), x = f32("3x5x" + std::to_string(2 * width)), s = f32("3x4x" + w);
+    std::string one = f32("3x4x1"), at = "starts = array<i64: 0, 1, " + w + ">, steps = array<i64: 1, 1, 1>";
     std::string attributes = " {name = \"n\", axes = array<i64: 2>, keepdims = 1 : i64} : (" + s + ") -> " + one + "\n";
     checkKernel(kernelText("%x: " + x, s,
-                           "%p = ampc.slice %x {name = \"p\", shape = array<i64: 3, 4, " + w + ">, starts = array<i64: 0, 1, " +
-                               w + ">, steps = array<i64: 1, 1, 1>} : (" + x + ") -> " + s + "\n%m = ampc.reduce_max %p" +
+                           "%p = ampc.slice %x {name = \"p\", shape = array<i64: 3, 4, " + w + ">, " + at + "} : (" +
+                               x + ") -> " + s + "\n%m = ampc.reduce_max %p" +
                                attributes + "%d = ampc.sub %p, %m {name = \"d\"} : (" + s + ", " + one + ") -> " + s +
                                "\n%e = ampc.exp %d {name = \"e\"} : (" + s + ") -> " + s + "\n%t = ampc.reduce_sum %e" +
                                attributes + "%r = ampc.div %e, %t {name = \"r\"} : (" + s + ", " + one + ") -> " + s +

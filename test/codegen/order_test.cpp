@@ -151,12 +151,12 @@ TEST(Order, FusedSlices) {
                       part = tensor("2x" + std::to_string(half) + "x4x5");
     auto slice = [&](const std::string &name, int start) {
       return "%" + name + " = ampc.slice %x {name = \"" + name + "\", shape = array<i64: 2, " + std::to_string(half) +
-             ", 4, 5>, starts = array<i64: 0, " + std::to_string(start) + ", 1, 0>, steps = array<i64: 1, 1, 1, 1>} : (" + x +
-             ") -> " + part + "\n";
+             ", 4, 5>, starts = array<i64: 0, " + std::to_string(start) + ", 1, 0>, steps = array<i64: 1, 1, 1, 1>} "
+             ": (" + x + ") -> " + part + "\n";
     };
-    const std::string body = slice("a", 0) + slice("b", half) + "%s = ampc.sigmoid %a {name = \"s\"} : (" + part + ") -> " +
-                             part + "\n%r = ampc.mul %s, %b {name = \"r\"} : (" + part + ", " + part + ") -> " + part +
-                             "\nreturn %r : " + part;
+    const std::string body = slice("a", 0) + slice("b", half) + "%s = ampc.sigmoid %a {name = \"s\"} : (" + part +
+                             ") -> " + part + "\n%r = ampc.mul %s, %b {name = \"r\"} : (" + part + ", " + part +
+                             ") -> " + part + "\nreturn %r : " + part;
     for (const std::string &from : {plain, last4})
       for (const std::string &to : {plain, last4})
         checkKernel(kernelText("%x: " + x, part, body, list({from, to})));
