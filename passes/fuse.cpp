@@ -40,7 +40,7 @@ private:
   void tryJoin(int number);
   void bringAlong(int number);
   bool mayMerge(int earlier, int later) const;
-  bool staysInMemory(int earlier, int later) const;
+  bool mayWait(int earlier, int later) const;
   void takeSlices();
   bool fits(Operation *op, Space &space) const;
   bool continuesProduct(Operation *op, int group) const;
@@ -272,28 +272,36 @@ static bool isSent(Value value) {
   });
 }
 
-/// True if group `earlier` may wait for what `later` reads: then its operands live until that is there, instead of its
-/// results. They must not need much more memory, and nothing that is sent may wait.
-bool Fusion::staysInMemory(int earlier, int later) const {
-  llvm::SmallPtrSet<void *, 16> readLater, counted;
-  for (int number : members[later])
-    for (Value operand : ops[number]->getOperands())
-      readLater.insert(wholeOf(operand).getAsOpaquePointer());
+/// True if group `earlier` may wait for what `later` reads. Its operands live until that is there then, instead of its
+/// results: they must not need much more memory. Nothing that is sent may wait, nor what others read for a communication.
+bool Fusion::mayWait(int earlier, int later) const {
+  llvm::SmallSetVector<Value, 16> readEarlier, readLater;
+  for (auto [group, read] : {std::pair(earlier, &readEarlier), std::pair(later, &readLater)})
+    for (int number : members[group])
+      for (Value operand : ops[number]->getOperands())
+        if (groupOf[numbers.lookup(operand.getDefiningOp())] != group)
+          read->insert(wholeOf(operand));
   int64_t operandBytes = 0, resultBytes = 0;
+  for (Value whole : readEarlier)
+    if (!isAlwaysThere(whole) && !readLater.contains(whole))
+      operandBytes += typeOf(whole).sizeBytes();
+  bool isReadOutside = false;
   for (int number : members[earlier]) {
     Value result = ops[number]->getResult(0);
     if (isSent(result))
       return false;
-    if (llvm::any_of(result.getUsers(), [&](Operation *user) { return groupOf[numbers.lookup(user)] == later; }))
-      resultBytes += typeOf(result).sizeBytes();
-    for (Value operand : ops[number]->getOperands()) {
-      Value whole = wholeOf(operand);
-      if (groupOf[numbers.lookup(operand.getDefiningOp())] != earlier && !isAlwaysThere(whole) &&
-          !readLater.count(whole.getAsOpaquePointer()) && counted.insert(whole.getAsOpaquePointer()).second)
-        operandBytes += typeOf(whole).sizeBytes();
+    bool isReadLater = false;
+    for (Operation *user : result.getUsers()) {
+      const int reader = groupOf[numbers.lookup(user)];
+      isReadLater |= reader == later;
+      isReadOutside |= reader != later && reader != earlier;
     }
+    resultBytes += isReadLater ? typeOf(result).sizeBytes() : 0;
   }
-  return operandBytes <= std::max(resultBytes, smallBytes);
+  bool receives = llvm::any_of(readLater, [&](Value whole) {
+    return isCommunication(whole.getDefiningOp()) && !isWeight(whole) && !readEarlier.contains(whole);
+  });
+  return operandBytes <= std::max(resultBytes, smallBytes) && !(receives && isReadOutside);
 }
 
 /// True if one kernel can walk what both groups walk.
@@ -304,7 +312,7 @@ bool Fusion::mayMerge(int earlier, int later) const {
   const auto &first = space[earlier]->reducedAxes, &second = space[later]->reducedAxes;
   return (!first || !second || *first == *second) &&
          isWeight(ops[members[earlier][0]]->getResult(0)) == isWeight(ops[members[later][0]]->getResult(0)) &&
-         staysInMemory(earlier, later);
+         mayWait(earlier, later);
 }
 
 /// Moves the group of op `number`, which has joined one of its operands, into those of its other operands: what they

@@ -237,6 +237,26 @@ func.func @operands_live_longer() attributes {ranks = array<i64: 0>, stage = 0 :
   return
 }
 
+// What others read does not wait for a communication; what nobody else reads does.
+// CHECK-LABEL: func.func @received
+// CHECK:       ampc.kernel {{.*}}nodes = ["a"]
+// CHECK:       ampc.reshard {{.*}}name = "first"
+// CHECK:       ampc.kernel {{.*}}nodes = ["d", "b", "c", "e"]
+func.func @received() attributes {ranks = array<i64: 0, 1>, stage = 0 : i64} {
+  %x = ampc.input {at_load = false, index = 0 : i64, name = "x", shapes = [array<i64: 8, 4>], shardings = ["[8:0 | *]"], stage = 0 : i64} : () -> tensor<4x4xf32>
+  %y = ampc.input {at_load = false, index = 1 : i64, name = "y", shapes = [array<i64: 8, 4>], shardings = ["[* | *]"], stage = 0 : i64} : () -> tensor<8x4xf32>
+  %a = ampc.relu %y {at_load = false, name = "a", shapes = [array<i64: 8, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<8x4xf32>) -> tensor<8x4xf32>
+  %d = ampc.sigmoid %y {at_load = false, name = "d", shapes = [array<i64: 8, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<8x4xf32>) -> tensor<8x4xf32>
+  %r = ampc.reshard %x {at_load = false, axes = array<i64: 0>, from = "[8:0 | *]", groups = [array<i64: 0, 1>], kind = "all_gather", name = "first", shapes = [array<i64: 8, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<4x4xf32>) -> tensor<8x4xf32>
+  %b = ampc.exp %r {at_load = false, name = "b", shapes = [array<i64: 8, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<8x4xf32>) -> tensor<8x4xf32>
+  %c = ampc.add %a, %b {at_load = false, name = "c", shapes = [array<i64: 8, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x4xf32>
+  %e = ampc.add %c, %d {at_load = false, name = "e", shapes = [array<i64: 8, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x4xf32>
+  %t = ampc.transpose %a {at_load = false, name = "t", perm = array<i64: 1, 0>, shapes = [array<i64: 4, 8>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<8x4xf32>) -> tensor<4x8xf32>
+  ampc.output %e {index = 0 : i64, name = "y0", shapes = [array<i64: 8, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<8x4xf32>) -> ()
+  ampc.output %t {index = 1 : i64, name = "y1", shapes = [array<i64: 4, 8>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<4x8xf32>) -> ()
+  return
+}
+
 // What is sent does not wait for others.
 // CHECK-LABEL: func.func @sent
 // CHECK:       ampc.kernel {{.*}}nodes = ["a"]
