@@ -19,4 +19,11 @@ def alternating(seed=0, size=24, rounds=2):
         x = g.op("Sub", turn(g.op("Sub", kept, mean)), g.op("Mul", first, both))
     g.output(x, "y")
     g.output(kept, "kept")
+    # Rows that are parts of the input, of a computed value, and of such a part; columns, read beside each other.
+    piece = lambda value, axis, begin, end: g.op("Slice", value, g.integers(begin), g.integers(end), g.integers(axis))
+    half = size // 2
+    lower = piece(turn(x), 0, half, size)
+    g.output(g.op("MatMul", piece(first, 0, 2, half + 2), turn(lower)), "products")
+    g.output(turn(piece(lower, 0, 2, half)), "rows")
+    g.output(g.op("Mul", g.op("Sigmoid", piece(kept, 1, 0, half)), piece(kept, 1, half, size)), "gated")
     return g.build()
