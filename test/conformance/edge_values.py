@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Values and settings at which implementations differ, compiled and executed by `ampc run` on 1 and 2 devices, against
-ONNX Runtime: ties and lengths of Resize, borders of GridSample, saturated functions, denormals, sums that overflow,
-sequences without steps. The node tests of the onnx package have few of them. Prints "N passed, N failed" at the end."""
+ONNX Runtime: ties and lengths of Resize, borders of GridSample and RoiAlign, saturated functions, denormals, sums that
+overflow, sequences without steps. The node tests of the onnx package have few of them. Prints "N passed, N failed" at
+the end."""
 
 import os
 import sys
@@ -170,6 +171,25 @@ for padding in ("zeros", "border", "reflection"):
 case("grid_sample far away", [helper.make_node("GridSample", ["x", "r"], ["y"], mode="cubic", padding_mode="border")],
      {"x": floats(1, 1, 3, 3), "r": np.array([[[[1e4, 0], [-1e4, 0.2], [0.1, -3e5]]]], np.float32)}, ["y"], opset=20,
      tolerance=1e-5)
+
+# --- RoiAlign ----------------------------------------------------------------------------------------------------
+
+# In f64 the bins of the first regions are a little larger than whole numbers, which takes one sample more per bin; the
+# others have samples at the borders of what counts.
+PLACES = [[10, 20, 40, 80], [0, 0, 30, 90], [5, 5, 65, 35], [-21, -15, 9, 15], [0.1, 0.7, 5.3, 1e3], [3, 3, 3, 3]]
+CORNERS = np.sort(RANDOM.uniform(-30, 130, (40, 2, 2)), axis=1).reshape(40, 4).round(1)
+for kind in (np.float32, np.float64):
+    regions = np.concatenate([PLACES, CORNERS]).astype(kind)
+    batch = np.arange(len(regions)) % 2
+    for mode in ("avg", "max"):
+        for transform in ("half_pixel", "output_half_pixel"):
+            nodes = [helper.make_node("RoiAlign", ["x", "r", "batch"], [f"y{scale}_{ratio}"], output_height=3, mode=mode,
+                                      output_width=3, sampling_ratio=ratio, spatial_scale=scale,
+                                      coordinate_transformation_mode=transform)
+                     for scale in (0.1, 0.15, 0.3, 1.0) for ratio in (0, 2, 3)]
+            outputs = dict.fromkeys((node.output[0] for node in nodes), helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+            case(f"roi_align {kind.__name__} {mode} {transform}", nodes, {"x": floats(2, 3, 9, 11).astype(kind), "r": regions},
+                 outputs, {"batch": batch})
 
 # --- Sequences without steps, means of integers ------------------------------------------------------------------
 
