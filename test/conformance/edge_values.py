@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Values and settings at which implementations differ, compiled and executed by `ampc run` on 1 and 2 devices, against
-ONNX Runtime: ties and lengths of Resize, borders of GridSample and RoiAlign, saturated functions, denormals, sums that
-overflow, sequences without steps. The node tests of the onnx package have few of them. Prints "N passed, N failed" at
-the end."""
+ONNX Runtime: ties and lengths of Resize, borders of GridSample and RoiAlign, what is not finite in ConvTranspose, saturated
+functions, denormals, sums that overflow, sequences without steps. The node tests of the onnx package have few of them.
+Prints "N passed, N failed" at the end."""
 
 import os
 import sys
@@ -190,6 +190,21 @@ for kind in (np.float32, np.float64):
             outputs = dict.fromkeys((node.output[0] for node in nodes), helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
             case(f"roi_align {kind.__name__} {mode} {transform}", nodes, {"x": floats(2, 3, 9, 11).astype(kind), "r": regions},
                  outputs, {"batch": batch})
+
+# --- ConvTranspose -----------------------------------------------------------------------------------------------
+
+# What is not finite reaches the positions that a tap reaches, and no others. All numbers are small integers: sums are exact.
+spoilt = RANDOM.integers(-9, 9, (2, 4, 5, 6)).astype(np.float32)
+spoilt[0, 1, 2, 3], spoilt[1, 0, 0, 5], spoilt[1, 3, 4, 1] = np.nan, np.inf, -np.inf
+for kernel, settings in (((3, 3), dict(strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])),
+                         ((4, 4), dict(strides=[2, 2], pads=[1, 1, 1, 1])), ((1, 2), dict(strides=[2, 3])),
+                         ((5, 4), dict(strides=[3, 3], group=2)), ((3, 2), dict(dilations=[2, 3])),
+                         ((3, 4), dict(strides=[2, 4], dilations=[2, 3])), ((4, 3), dict(strides=[3, 2], dilations=[2, 3])),
+                         ((3, 3), dict(strides=[2, 2], pads=[4, 0, 1, 5])), ((5, 2), dict(strides=[4, 5], auto_pad="SAME_LOWER")),
+                         ((2, 3), dict(strides=[3, 2], pads=[2, 5, 6, 0])), ((2, 5), dict(strides=[3, 4], output_shape=[13, 22]))):
+    case(f"conv_transpose {kernel} {settings}", [helper.make_node("ConvTranspose", ["x", "w", "b"], ["y"], **settings)],
+         {"x": spoilt}, ["y"], {"w": RANDOM.integers(-9, 9, (4, 3) + kernel).astype(np.float32),
+                                "b": np.arange(3 * settings.get("group", 1), dtype=np.float32)})
 
 # --- Sequences without steps, means of integers ------------------------------------------------------------------
 

@@ -35,6 +35,9 @@ def windows(c):
     refuse(c, "ConvTranspose", 0, image, [weight("w", np.ones((4, 2, 3, 3), np.float32))], group=0)
     refuse(c, "ConvTranspose", 1, image, [weight("w", np.ones((4, 2, 3, 3), np.float32))], output_shape=[LOW, 3])
     refuse(c, "ConvTranspose", 2, image, [weight("w", np.ones((4, 2, 3, 3), np.float32))], strides=[HUGE, HUGE])
+    refuse(c, "ConvTranspose", 3, image, [weight("w", np.ones((4, 2, 3, 3), np.float32))], codes={4}, strides=[1, 1 << 21])
+    refuse(c, "ConvTranspose", 4, image, [weight("w", np.ones((4, 2, 23, 23), np.float32))], codes={4},
+           strides=[17, 17], dilations=[3, 3])
     for op in ("MaxPool", "AveragePool"):
         for k, attributes in enumerate([
                 dict(kernel_shape=[0, 0]), dict(kernel_shape=[-1, 2]), dict(kernel_shape=[2]),
