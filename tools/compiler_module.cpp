@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 namespace ampc::tools {
@@ -66,6 +67,26 @@ CompileOptions compileOptionsOf(const CompileRequest &request) {
   return result;
 }
 
+std::string baseName(const std::string &path) { return path.substr(path.rfind('/') + 1); }
+
+/// A plan knows weight files by base name and finds all of them in one folder.
+Status refuseEqualBaseNames(const CompiledModel &model) {
+  std::map<std::string, std::string> paths;
+  for (uint32_t index : model.blobWeights) {
+    const std::string &path = model.weights.weights[index].file;
+    if (path.empty())
+      continue;
+    const std::string &other = paths.emplace(baseName(path), path).first->second;
+    std::error_code unknown; // the weights have just been examined; if they are gone, reading them says so
+    if (other != path && !std::filesystem::equivalent(other, path, unknown))
+      return Failure{ErrorCode::Usage,
+                     "--weights external needs weight files of different names",
+                     {{"file", other}, {"other file", path}},
+                     "leave the option out, so that the plan holds its weights, or rename one of the files"};
+  }
+  return std::nullopt;
+}
+
 /// Weights that stand in a file as they are need not be copied: base name, offset, hash. Others stay embedded.
 plan::Status referToWeights(CompiledModel &model) {
   for (size_t i = 0; i < model.plan.blobs.size(); ++i) {
@@ -79,17 +100,20 @@ plan::Status referToWeights(CompiledModel &model) {
         }))
       return error;
     plan::Blob &blob = model.plan.blobs[i];
-    blob.externalFile = weight.file.substr(weight.file.rfind('/') + 1);
+    blob.externalFile = baseName(weight.file);
     blob.fileOffset = weight.fileOffset;
     blob.hash = hasher.digest();
   }
   return std::nullopt;
 }
 
-plan::Status write(CompiledModel &model, const std::string &path, bool externalWeights) {
-  if (externalWeights)
+Status write(CompiledModel &model, const std::string &path, bool externalWeights) {
+  if (externalWeights) {
+    if (Status failure = refuseEqualBaseNames(model))
+      return failure;
     if (plan::Status error = referToWeights(model))
-      return error;
+      return tools::failureOf(*error);
+  }
   codegen::PlanContents contents;
   contents.plan = &model.plan;
   contents.blobs = [&](uint32_t index, const codegen::BlobSink &sink) {
@@ -97,7 +121,9 @@ plan::Status write(CompiledModel &model, const std::string &path, bool externalW
   };
   contents.kernels = {model.kernelLibrary.data(), model.kernelLibrary.size()};
   contents.model = model.strippedModel;
-  return codegen::writePlan(path, contents);
+  if (plan::Status error = codegen::writePlan(path, contents))
+    return tools::failureOf(*error);
+  return std::nullopt;
 }
 
 /// Reports simulate the plan again: they need to know for what it was made. A plan without code says so, because one
@@ -134,8 +160,8 @@ Result<Compilation> compile(const CompileRequest &request, const std::string &pl
   if (request.options->stopAfter.empty())
     record(compiled->plan, request.cluster, request.generateCode);
   if (!planPath.empty())
-    if (plan::Status error = write(*compiled, planPath, request.options->externalWeights))
-      return tools::failureOf(*error);
+    if (Status failure = write(*compiled, planPath, request.options->externalWeights))
+      return *failure;
   result.plan = std::move(compiled->plan);
   return result;
 }

@@ -63,6 +63,10 @@ Result<Session> Session::open(const std::string &planPath, const SessionOptions 
   raw.collect_trace = options.collectTrace;
   ampc_session *opened = nullptr;
   if (Status failure = failureOf(ampc_session_open(planPath.c_str(), &raw, &opened))) {
+    for (const auto &[name, value] : failure->facts)
+      if (name == "file" && value != planPath) // the plan names weights, and nothing else, in other files
+        failure->remedy = "name the folder of the files with the plan's weights: --weights-dir FOLDER" +
+                          std::string(failure->remedy.empty() ? "" : "; or ") + failure->remedy;
     failure->facts.insert(failure->facts.begin(), {"plan", planPath});
     return *failure;
   }

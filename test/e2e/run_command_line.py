@@ -193,7 +193,7 @@ def external_weights(shell):
     assert len(shell.read("thin.plan")) < len(shell.read("mlp.plan"))
     os.makedirs(shell.path("moved"))
     shutil.move(shell.path("thin.plan"), shell.path("moved/thin.plan"))
-    shell.refused(6, "run", "moved/thin.plan", "--input", "x=x.npy")
+    assert "--weights-dir" in shell.refused(6, "run", "moved/thin.plan", "--input", "x=x.npy")
     thin = shell.good("run", "moved/thin.plan", "--input", "x=x.npy", "--weights-dir", ".")
     assert thin == shell.good("run", "mlp.plan", "--input", "x=x.npy")
     shutil.rmtree(shell.path("moved"))

@@ -219,6 +219,38 @@ def remedies_name_a_limit_that_is_enough(shell):
 
 
 @case
+def external_weights_of_one_name(shell):
+    weights = [helper.make_tensor(name, 1, [8, 8], [0.5] * 64) for name in "AB"]
+    nodes = [helper.make_node("MatMul", ["x", "A"], ["h"]), helper.make_node("MatMul", ["h", "B"], ["y"])]
+    x, y = (helper.make_tensor_value_info(name, 1, [2, 8]) for name in "xy")
+    model = helper.make_model(helper.make_graph(nodes, "g", [x], [y], weights), ir_version=8,
+                              opset_imports=[helper.make_opsetid("", 17)])
+    for folder, weight in zip("ab", model.graph.initializer):
+        os.makedirs(shell.path(folder))
+        shell.write(folder + "/w.bin", np.full((8, 8), 0.5, np.float32).tobytes())
+        weight.ClearField("float_data")
+        weight.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", folder + "/w.bin"), ("length", "256")):
+            weight.external_data.add(key=key, value=value)
+    shell.write("two.onnx", model.SerializeToString())
+    text = shell.refused(2, "two.onnx", "--weights", "external", "-o", "two.plan")
+    assert "a/w.bin" in text and "b/w.bin" in text and "rename" in text, text
+    shell.good("two.onnx", "-o", "two.plan")
+    shell.good("run", "two.plan", "--random-inputs", "0")
+    os.remove(shell.path("b/w.bin"))  # one file under two names is no such case
+    os.link(shell.path("a/w.bin"), shell.path("b/w.bin"))
+    shell.good("two.onnx", "--weights", "external", "-o", "two.plan")
+    shell.good("run", "two.plan", "--random-inputs", "0", "--weights-dir", "a")
+    shell.write("b/w.bin", b"something else")
+    os.remove(shell.path("a/w.bin"))
+    assert "--weights-dir" in shell.refused(6, "run", "two.plan", "--random-inputs", "0", "--weights-dir", "a")
+    for folder in "ab":
+        shutil.rmtree(shell.path(folder))
+    for name in ("two.onnx", "two.plan"):
+        os.remove(shell.path(name))
+
+
+@case
 def unbound_dimensions_name_the_option(shell):
     node = helper.make_node("Relu", ["x"], ["y"])
     graph = helper.make_graph([node], "g", [helper.make_tensor_value_info("x", 1, ["batch", 3])],
