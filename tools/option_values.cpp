@@ -231,7 +231,7 @@ Status storeValue(Options &options, const OptionRow &row, const std::string &val
 std::optional<uint64_t> parseBytes(const std::string &text) {
   double value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  if (error != std::errc() || value < 0)
+  if (error != std::errc() || !std::isfinite(value) || value < 0) // from_chars takes nan and inf
     return std::nullopt;
   static const std::map<std::string, double> units = {
       {"", 1},        {"B", 1},          {"KB", 1e3},         {"MB", 1e6},          {"GB", 1e9},  {"TB", 1e12},

@@ -43,7 +43,7 @@ def usage_errors(shell):
 @case
 def impossible_values(shell):
     for option, values in {
-            "--memory-limit": ["0", "-1", "99999999999999999999GiB", "1e400"], "--devices": ["4097", "2x", "", "2=3"],
+            "--memory-limit": ["0", "-1", "99999999999999999999GiB", "1e400", "nan", "nanGiB", "inf"], "--devices": ["4097", "2x", "", "2=3"],
             "--threads-per-device": ["0", "1000000"], "--jobs": ["0", "100000"], "--time-limit": ["0", "nan", "-1"],
             "--strategy": ["random:", "random:-1", "random:99999999999999999999", ""], "--target-cpu": ["nonsense", ""],
             "--dim": ["N", "N=0", "N=99999999999999999999"], "--state": ["x=y", "x"], "--weights": ["none"],

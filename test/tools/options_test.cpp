@@ -114,6 +114,8 @@ TEST(Options, Sizes) {
   EXPECT_FALSE(parseBytes("GiB"));
   EXPECT_FALSE(parseBytes("1e3"));
   EXPECT_FALSE(parseBytes("99999999999TiB"));
+  for (const char *text : {"nan", "nanGiB", "-nan", "inf", "infinityB", "-inf", "-1", "-1GiB", "0x10", "0x1p3"})
+    EXPECT_FALSE(parseBytes(text)) << text;
 }
 
 } // namespace ampc::tools
