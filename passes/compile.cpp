@@ -63,7 +63,6 @@ private:
     uint64_t neededBytes = 0; // per device, at least; what was tried needs as much; 0: nothing was tried
     bool isProven = false;    // else nothing was found
     Facts facts;
-    std::string devices; // the option that would help as well
   };
 
   llvm::Expected<Form> import(std::optional<std::set<std::string>> wholeRecurrences, bool dump);
@@ -412,7 +411,7 @@ llvm::Error Compiler::settle(Candidate &best) {
   return llvm::Error::success();
 }
 
-/// How much is missing, where, and what would help.
+/// How much is missing, and where.
 Compiler::Lack Compiler::lackOf(const std::optional<Shortage> &shortage, uint64_t smallestPeakBytes) const {
   Lack result;
   result.facts = {{"limit per device", std::to_string(limitBytes) + " bytes"}};
@@ -430,12 +429,11 @@ Compiler::Lack Compiler::lackOf(const std::optional<Shortage> &shortage, uint64_
     result.facts.push_back({"where", "while " + shortage->operation + " is executed"});
     result.facts.push_back({"largest then", "values and weights of " + shortage->holders});
   }
-  result.devices = shortage && shortage->devices ? "--devices " + std::to_string(shortage->devices) : "more devices";
   return result;
 }
 
 /// After nothing fitted. What a plan needs is known for certain only when it has been made: the limit that the remedy
-/// names has been tried.
+/// names has been tried. How many devices would be enough is not said: that would take plans for them.
 llvm::Error Compiler::infeasible() {
   if (isSearchCut)
     return makeError(ErrorCode::NoPlanInTime, "no plan that fits into the memory of the devices was found in time",
@@ -453,10 +451,10 @@ llvm::Error Compiler::infeasible() {
       return candidate.takeError();
     if (*candidate)
       return makeError(ErrorCode::Infeasible, sentence, first.facts,
-                       "use --memory-limit " + llvm::Twine(limitBytes) + ", or " + first.devices);
+                       "use --memory-limit " + llvm::Twine(limitBytes) + ", or try more devices");
   }
   return makeError(ErrorCode::Infeasible, sentence, first.facts,
-                   "use more than --memory-limit " + llvm::Twine(first.neededBytes) + ", or " + first.devices);
+                   "use more than --memory-limit " + llvm::Twine(first.neededBytes) + ", or try more devices");
 }
 
 llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::optional<Candidate> &best,

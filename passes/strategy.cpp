@@ -58,7 +58,6 @@ private:
                       const search::Problem &problem, const search::Solution &solution) const;
   std::vector<int> limitMemory(const ChoiceProblem &choices, const std::vector<int> &stageOf,
                                search::Problem &problem) const;
-  int devicesThatMayFit() const;
   void report(const Result &result, SearchState &state) const;
   std::vector<int> cut(const ChoiceProblem &choices, int stages) const;
   void priceStages(const ChoiceProblem &choices, const search::Problem &problem, const search::Solution &solution,
@@ -248,22 +247,6 @@ std::vector<int> Planner::limitMemory(const ChoiceProblem &choices, const std::v
   return addMemory(graph, choices, lifetimes, stageOf, memory, problem);
 }
 
-/// The fewest devices, doubling their number, whose smallest shards together may fit.
-int Planner::devicesThatMayFit() const {
-  for (int devices = options.devices * 2; devices <= int(cost::maxDevices); devices *= 2)
-    for (const Layout &layout : finestLayouts(devices, 1, cluster, 1)) {
-      ChoiceProblem choices(graph, kinds, {layout.axisSizes}, cluster, nullptr);
-      std::vector<int> stageOf(graph.ops.size(), 0);
-      search::Problem problem = choices.build(stageOf);
-      std::vector<int> ownerOf = limitMemory(choices, stageOf, problem);
-      if (leastMemory(problem, ownerOf, graph.ops.size()).bytes <= options.memoryLimitBytes)
-        return devices;
-      if (devices >= options.devices * 16) // larger problems take longer than the answer is worth
-        return 0;
-    }
-  return 0;
-}
-
 void Planner::report(const Result &result, SearchState &state) const {
   ++state.solved;
   for (const Decision &decision : result.decisions) {
@@ -319,9 +302,6 @@ std::vector<Decision> Planner::search(std::optional<Shortage> &shortage) {
   std::stable_sort(decisions.begin(), decisions.end(), [](const Decision &a, const Decision &b) {
     return a.predictedSeconds < b.predictedSeconds;
   });
-  bool isAnyLimited = std::any_of(decisions.begin(), decisions.end(), [](const Decision &d) { return d.isLimited; });
-  if (shortage && !isAnyLimited && !isOver())
-    shortage->devices = devicesThatMayFit();
   return decisions;
 }
 

@@ -29,7 +29,6 @@ struct Shortage {
   int64_t neededBytes = 0; // per device, at least
   std::string operation;   // while it is executed
   std::string holders;     // names of the operators whose values and weights take most then
-  int devices = 0;         // so many might be enough, by the same estimate; 0: no number was found
   bool isProven = false;   // else nothing was found with the effort, or in the time, that was allowed
 };
 

@@ -219,6 +219,18 @@ def remedies_name_a_limit_that_is_enough(shell):
 
 
 @case
+def remedies_name_no_number_of_devices_that_was_not_tried(shell):
+    for devices in ("2", "3", "5"):
+        text = shell.refused(5, "mlp.onnx", "--devices", devices, "--memory-limit", "1KiB", "-o", "tight.plan")
+        limit = re.search(r"^remedy: use --memory-limit (\d+)", text, re.MULTILINE).group(1)
+        shell.good("mlp.onnx", "--devices", devices, "--memory-limit", limit, "-o", "tight.plan")
+        os.remove(shell.path("tight.plan"))
+        number = re.search(r"--devices (\d+)", text)
+        if number:
+            shell.good("mlp.onnx", "--devices", number.group(1), "--memory-limit", "1KiB", "-o", "tight.plan")
+
+
+@case
 def external_weights_of_one_name(shell):
     weights = [helper.make_tensor(name, 1, [8, 8], [0.5] * 64) for name in "AB"]
     nodes = [helper.make_node("MatMul", ["x", "A"], ["h"]), helper.make_node("MatMul", ["h", "B"], ["y"])]
