@@ -234,9 +234,11 @@ Cluster clusterOf(const ProbeRates &rates, const HostCores &host, const ProbeOpt
   peaks[DataType::BF16] = deviceRate(rates.bf16FlopsOneCore, rates.bf16FlopsAllCores, peaks[DataType::BF16]);
   device.memoryBandwidthBytesPerSecond =
       deviceRate(rates.copyBytesOneCore, rates.copyBytesAllCores, device.memoryBandwidthBytesPerSecond);
+  const double readsPerCopy = device.cacheReadBytesPerSecond / device.cacheBandwidthBytesPerSecond;
   device.cacheBandwidthBytesPerSecond = std::max(
       device.memoryBandwidthBytesPerSecond,
       deviceRate(rates.cacheBytesOneCore, rates.cacheBytesAllCores, device.cacheBandwidthBytesPerSecond));
+  device.cacheReadBytesPerSecond = readsPerCopy * device.cacheBandwidthBytesPerSecond;
   if (rates.cacheSizeBytes > 0)
     device.cacheBytes = rates.cacheSizeBytes * std::min(threads, rates.cores);
   if (rates.launchSeconds > 0) // several threads begin and end a launch together

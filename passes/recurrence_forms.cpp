@@ -1,3 +1,4 @@
+// Finds recurrences in a module, and adds up what plans for one device say about them.
 #include "passes/recurrence_forms.h"
 
 #include "ir/ops/recurrence.h"

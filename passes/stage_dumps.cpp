@@ -1,3 +1,4 @@
+// Dumps are written under a temporary name first: what has a final name is complete.
 #include "passes/stage_dumps.h"
 
 #include "ir/diagnostic.h"
