@@ -180,9 +180,10 @@ static void setRounds(Work &work, const plan::Kernel &kernel) {
   work.m = double(result[1]);
   work.n = gates * hidden;
   work.k = hidden;
-  // A product for all inputs, then one in each step; a GRU has its reset gate between two.
+  // A product for all inputs, then what each step takes beside reading its weights: measured as one call, as two for a
+  // GRU, which has its reset gate between two products, and for an LSTM (decision 0015).
   if (const std::string *cell = textOf(kernel, "cell"); cell && work.libraryCalls > 0)
-    work.libraryCalls = 1 + work.rounds * (*cell == "gru" ? 2 : 1);
+    work.libraryCalls = 1 + work.rounds * (*cell == "gru" || *cell == "lstm" ? 2 : 1);
   work.bytesRead += (work.rounds - 1) * gates * hidden * hidden * bitWidth(kernel.results[0].type) / 8;
 }
 
