@@ -99,6 +99,7 @@ private:
   MLIRContext context;
   std::vector<std::unique_ptr<Form>> forms;
   Form *form = nullptr; // that is being planned
+  std::set<std::string> recurrences; // nodes that can be whole or unrolled
   CompiledModel result;
   std::vector<ConsideredPlan> considered;
   std::vector<Simulated> simulated;
@@ -157,8 +158,8 @@ llvm::Expected<Compiler::Form> Compiler::import(std::optional<std::set<std::stri
 /// Of a model with recurrences: the form in which those are whole that are faster so on one device, and the one in which
 /// all are unrolled, where more devices can share the work of each.
 llvm::Error Compiler::addForms() {
-  const std::set<std::string> nodes = wholeRecurrences(*form->model.module);
-  if (nodes.empty())
+  recurrences = wholeRecurrences(*form->model.module);
+  if (recurrences.empty())
     return llvm::Error::success();
   llvm::Expected<Form> unrolled = import(std::set<std::string>(), false);
   if (!unrolled)
@@ -170,10 +171,10 @@ llvm::Error Compiler::addForms() {
       return error;
   }
   std::set<std::string> faster =
-      fasterWhole(nodes, forms[0]->view.graph, forms[1]->view.graph, options.cluster.devices[0]);
+      fasterWhole(recurrences, forms[0]->view.graph, forms[1]->view.graph, options.cluster.devices[0]);
   if (faster.empty()) {
     forms.erase(forms.begin());
-  } else if (faster != nodes) {
+  } else if (faster != recurrences) {
     llvm::Expected<Form> mixed = import(std::move(faster), false);
     if (!mixed)
       return mixed.takeError();
@@ -612,12 +613,18 @@ CompiledModel Compiler::finish(Candidate best) {
   plan.boundSeconds = std::min(decision.boundSeconds, plan.predictedStepSeconds);
   if (decision.costSeconds > 0)
     plan.gap = 1 - decision.boundSeconds / decision.costSeconds;
-  std::string note;
+  PlanBackground background;
+  background.considered = std::move(considered);
+  background.oneDeviceSeconds = oneDeviceSeconds;
+  background.executors = std::move(best.executors);
   if (isSearchCut)
-    note = "the search was ended early: there may be a better plan";
+    background.note = "the search was ended early: there may be a better plan";
   else if (options.devices > 1 && plan.ranks.size() == 1)
-    note = "one device is fastest: communication would cost more than the others save";
-  plan.reportJson = decisionsJson(form->view.graph, best.decision, considered, oneDeviceSeconds, note, best.executors);
+    background.note = "one device is fastest: communication would cost more than the others save";
+  const std::set<std::string> whole = wholeRecurrences(*form->model.module);
+  for (const std::string &node : recurrences)
+    (whole.count(node) ? background.wholeRecurrences : background.unrolledRecurrences).push_back(node);
+  plan.reportJson = decisionsJson(form->view.graph, decision, background);
   result.plan = std::move(plan);
   result.weights = std::move(form->model.weights);
   result.blobWeights = std::move(best.scheduled.blobWeights);

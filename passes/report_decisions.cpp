@@ -59,17 +59,15 @@ static Json executorsJson(const std::vector<ExecutorChoice> &choices) {
   return list;
 }
 
-std::string decisionsJson(const Graph &graph, const Decision &decision, const std::vector<ConsideredPlan> &considered,
-                          double oneDeviceSeconds, const std::string &note,
-                          const std::vector<ExecutorChoice> &executors) {
+std::string decisionsJson(const Graph &graph, const Decision &decision, const PlanBackground &background) {
   Json json = Json::object();
   json["strategy"] = decision.strategy;
-  if (oneDeviceSeconds > 0)
-    json["one_device_seconds"] = oneDeviceSeconds;
-  if (!note.empty())
-    json["note"] = note;
+  if (background.oneDeviceSeconds > 0)
+    json["one_device_seconds"] = background.oneDeviceSeconds;
+  if (!background.note.empty())
+    json["note"] = background.note;
   Json candidates = Json::array();
-  for (const ConsideredPlan &plan : considered) {
+  for (const ConsideredPlan &plan : background.considered) {
     Json candidate = {{"strategy", plan.strategy}};
     if (plan.predictedSeconds > 0)
       candidate["predicted_seconds"] = plan.predictedSeconds;
@@ -81,6 +79,8 @@ std::string decisionsJson(const Graph &graph, const Decision &decision, const st
     candidates.push_back(std::move(candidate));
   }
   json["candidates"] = std::move(candidates);
+  if (!background.wholeRecurrences.empty() || !background.unrolledRecurrences.empty())
+    json["recurrences"] = {{"whole", background.wholeRecurrences}, {"unrolled", background.unrolledRecurrences}};
   json["search"] = searchJson(decision);
   if (decision.grids.size() > 1)
     json["pipeline"] = pipelineJson(decision);
@@ -112,7 +112,7 @@ std::string decisionsJson(const Graph &graph, const Decision &decision, const st
     groups.push_back(std::move(entry));
   }
   json["groups"] = std::move(groups);
-  json["executors"] = executorsJson(executors);
+  json["executors"] = executorsJson(background.executors);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

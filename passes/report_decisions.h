@@ -19,9 +19,15 @@ struct ConsideredPlan {
   std::string recurrences; // "whole" (those that are faster so on one device) or "unrolled"; empty: no choice
 };
 
-/// `considered` in the order of the search. `oneDeviceSeconds` = 0: not known.
-std::string decisionsJson(const Graph &graph, const Decision &decision, const std::vector<ConsideredPlan> &considered,
-                          double oneDeviceSeconds, const std::string &note,
-                          const std::vector<ExecutorChoice> &executors);
+/// What a plan was chosen from.
+struct PlanBackground {
+  std::vector<ConsideredPlan> considered; // in the order of the search
+  double oneDeviceSeconds = 0;            // 0: not known
+  std::string note;
+  std::vector<ExecutorChoice> executors;
+  std::vector<std::string> wholeRecurrences, unrolledRecurrences; // names of nodes that could be either
+};
+
+std::string decisionsJson(const Graph &graph, const Decision &decision, const PlanBackground &background);
 
 } // namespace ampc

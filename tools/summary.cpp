@@ -326,6 +326,18 @@ static std::string tensorTable(const PlanFacts &facts) {
   return text;
 }
 
+/// In which form recurrences are, where there was a choice.
+static std::string recurrenceText(const PlanFacts &facts) {
+  auto recurrences = facts.decisions.find("recurrences");
+  if (recurrences == facts.decisions.end() || !recurrences->is_object())
+    return "";
+  auto countOf = [&](const char *form) {
+    auto list = recurrences->find(form);
+    return list != recurrences->end() && list->is_array() ? list->size() : size_t(0);
+  };
+  return print("  recurrences  %zu whole, %zu unrolled over time\n", countOf("whole"), countOf("unrolled"));
+}
+
 /// Who executes products and convolutions that the library and generated code could both execute, and what the choice
 /// saves by their prices.
 static std::string executorText(const PlanFacts &facts) {
@@ -361,6 +373,8 @@ static std::string candidateTable(const PlanFacts &facts) {
     if (!candidate.is_object() || ++shown > 10)
       continue;
     std::string strategy = candidate.value("strategy", std::string("?"));
+    if (std::string form = candidate.value("recurrences", std::string()); !form.empty())
+      strategy += ", recurrences " + form;
     bool isPriced = candidate.contains("seconds") && candidate["seconds"].is_number();
     text += print("  %-54s  %9s\n", fitted(strategy, 54).c_str(),
                   isPriced ? secondsText(candidate["seconds"].get<double>()).c_str() : "-");
@@ -374,7 +388,7 @@ std::string reportText(const PlanFacts &facts) {
                            plan.ranks.size() == 1 ? "" : "s", plan.producer.c_str());
   if (!plan.targetCpu.empty())
     text += ", code for " + fitted(plan.targetCpu, 24);
-  text += "\n\n" + summaryText(facts) + executorText(facts) + deviceTable(facts) + kernelTable(facts);
+  text += "\n\n" + summaryText(facts) + recurrenceText(facts) + executorText(facts) + deviceTable(facts) + kernelTable(facts);
   text += candidateTable(facts) + runnerUpTable(facts);
   return text + tensorTable(facts);
 }

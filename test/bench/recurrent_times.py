@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""One recurrent layer in three ways on one core: the library's cell (recurrent_rates, the time of the cell alone), our
-plan of the layer (`ampc bench`), ONNX Runtime. They take turns, so that ratios are those of one machine in one state.
+"""One recurrent layer on one core: the library's cell (recurrent_rates, the time of the cell alone), our plans of the layer
+(`ampc bench`): whole, unrolled, and the one that the compiler takes by itself, ONNX Runtime. They take turns, so that
+ratios are those of one machine in one state.
 Times are the least of many runs: on a machine that others use, medians of steps this short measure the others. Prints a
 Markdown table.
 
@@ -54,44 +55,62 @@ def least_seconds(session, inputs, seconds=0.5):
     return min(times)
 
 
+# What is dear there decides the form: launching kernels, or calling the library in every step.
+FORMS = {"whole": {"launch_seconds": 1e-3, "library_call_seconds": 0}, "unrolled": {"library_call_seconds": 4e-6}, "auto": {}}
+
+
+def compile_forms(model, folder):
+    """A plan for every form, by name."""
+    plans = {form: os.path.join(folder, f"{form}.plan") for form in FORMS}
+    compile_plan(model, plans["auto"], "--devices", 1, "--threads-per-device", 1)
+    cluster = json.loads(ampc("report", plans["auto"], "--format", "json"))["decisions"]["cluster"]
+    for form in ("whole", "unrolled"):
+        description = os.path.join(folder, f"{form}.json")
+        with open(description, "w") as file:
+            json.dump({**cluster, "devices": [{**device, **FORMS[form]} for device in cluster["devices"]]}, file)
+        compile_plan(model, plans[form], "--threads-per-device", 1, "--cluster", description)
+    return plans
+
+
 def measure(layer, rounds, folder):
-    """Seconds of the library's cell, of our plan, of ONNX Runtime; the cell's implementation."""
+    """Least seconds by name: "library" (the cell alone), the forms, "ONNX Runtime"; the cell's implementation."""
     kind, length, batch, width, _, _ = layer
-    model, plan = os.path.join(folder, "layer.onnx"), os.path.join(folder, "layer.plan")
+    model = os.path.join(folder, "layer.onnx")
     onnx.save(layer_model(*layer), model)
-    compile_plan(model, plan, "--devices", 1, "--threads-per-device", 1)
+    plans = compile_forms(model, folder)
     session = runtime_session(model, 1)
     inputs = {"x": np.random.default_rng(0).standard_normal((length, batch, width)).astype(np.float32)}
-    cell, ours, theirs = [], [], []
+    times = {name: [] for name in ("library", *FORMS, "ONNX Runtime")}
     program = os.path.join(ROOT, "build", "bin", "recurrent_rates")
     environment = dict(os.environ, OMP_NUM_THREADS="1")
     for _ in range(rounds):
         line = subprocess.run([program, *map(str, layer)], capture_output=True, text=True, check=True, env=environment)
         seconds, implementation = line.stdout.split()
-        cell.append(float(seconds))
-        ours.append(json.loads(ampc("bench", plan, "--json"))["min_seconds"])
-        theirs.append(least_seconds(session, inputs))
-    return min(cell), min(ours), min(theirs), implementation
+        times["library"].append(float(seconds))
+        for form, plan in plans.items():
+            times[form].append(json.loads(ampc("bench", plan, "--json"))["min_seconds"])
+        times["ONNX Runtime"].append(least_seconds(session, inputs))
+    return {name: min(values) for name, values in times.items()}, implementation
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    print("| cell | T x N x I | H | directions | library us | ampc us | ONNX Runtime us | ampc / library | "
-          "ONNX Runtime / ampc | library's implementation |\n" + "|---" * 10 + "|")
-    ratios = {}
+    print("| cell | T x N x I | H | directions | library us | whole us | unrolled us | taken us | ONNX Runtime us | "
+          "unrolled / whole | ONNX Runtime / taken | library's implementation |\n" + "|---" * 12 + "|")
+    ratios = []
     for layer in LAYERS:
         with tempfile.TemporaryDirectory(prefix="ampc-bench-") as folder:
-            cell, ours, theirs, implementation = measure(layer, arguments.rounds, folder)
+            times, implementation = measure(layer, arguments.rounds, folder)
         kind, length, batch, width, hidden, directions = layer
-        ratios.setdefault(kind, []).append(ours / cell)
-        print(f"| {kind} | {length} x {batch} x {width} | {hidden} | {directions} | {cell * 1e6:.1f} | "
-              f"{ours * 1e6:.1f} | {theirs * 1e6:.1f} | {ours / cell:.2f} | {theirs / ours:.2f} | "
+        ratios.append(times["auto"] / min(times["whole"], times["unrolled"]))
+        columns = " | ".join(f"{times[name] * 1e6:.1f}" for name in ("library", *FORMS, "ONNX Runtime"))
+        print(f"| {kind} | {length} x {batch} x {width} | {hidden} | {directions} | {columns} | "
+              f"{times['unrolled'] / times['whole']:.2f} | {times['ONNX Runtime'] / times['auto']:.2f} | "
               f"{implementation} |", flush=True)
-    for kind, values in ratios.items():
-        mean = math.exp(sum(map(math.log, values)) / len(values))
-        print(f"\n{kind}: geometric mean of ampc / library {mean:.2f}")
+    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    print(f"\nwhat is taken / the faster form: geometric mean {mean:.2f}, at most {max(ratios):.2f}")
 
 
 if __name__ == "__main__":

@@ -129,7 +129,8 @@ def check(layer, form, devices, strategy, folder):
     [kernelized] = [name for name in os.listdir(dumps) if name.endswith("kernelized.mlir")]
     with open(os.path.join(dumps, kernelized)) as file:
         is_whole = 'library:onednn.recurrence' in file.read()
-    if strategy == "auto" and devices == 1:
+    # Fed weights are brought into the library's order at every step, which may cost more than the steps save.
+    if strategy == "auto" and devices == 1 and "w" in layer.weights:
         assert is_whole == (form == "whole" and layer.is_plain), f"the layer is {'whole' if is_whole else 'unrolled'}"
     for found, value in zip(run_plan(plan, layer.inputs, folder).values(), layer.expected()):
         assert found.shape == value.shape, f"{found.shape} instead of {value.shape}"
