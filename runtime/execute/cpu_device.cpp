@@ -5,6 +5,7 @@
 #include "runtime/execute/moves.h"
 #include "runtime/execute/thread_team.h"
 #include "runtime/kernels/builtin_kernels.h"
+#include "runtime/kernels/kernel_attributes.h"
 #include "runtime/kernels/library_kernels.h"
 
 #include <algorithm>
@@ -272,6 +273,10 @@ private:
           full.fields.insert(full.fields.end(), error->fields.begin(), error->fields.end());
           return full;
         }
+      // The shape of a product's packed operand is the one that it had before.
+      if (integer(kernel, "packed", 0) != 0 &&
+          (step.reads.size() < 2 || int64_t(step.reads[1].sizeBytes) < integer(kernel, "packed_bytes", INT64_MAX)))
+        return fail(source, step, ErrorCode::Invalid, "the buffer of packed weights is smaller than they are");
       if (role == ProgramRole::Forward)
         usedByForward.insert(step.kernel);
       ready.library = prepared.get();

@@ -29,6 +29,9 @@ inline int64_t integer(const plan::Kernel &kernel, std::string_view name, int64_
   return values && values->size() == 1 ? (*values)[0] : otherwise;
 }
 
+/// Bytes that a packed form may take: one that is larger is not used, neither by who packs nor by who reads.
+inline uint64_t packedLimit(const plan::Kernel &kernel) { return uint64_t(integer(kernel, "packed_bytes", INT64_MAX)); }
+
 inline const std::vector<double> *findReals(const plan::Kernel &kernel, std::string_view name) {
   for (const auto &[key, values] : kernel.reals)
     if (key == name)

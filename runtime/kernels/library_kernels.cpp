@@ -1,6 +1,7 @@
 // The table of library kernels: name -> who builds it.
 #include "runtime/kernels/library_kernels.h"
 
+#include "runtime/kernels/kernel_attributes.h"
 #include "runtime/kernels/onednn_objects.h"
 
 #include <string_view>
@@ -50,8 +51,24 @@ plan::Status libraryKernelFacts(const plan::Kernel &kernel, uint32_t threads, Li
   return {};
 }
 
+/// What a kernel that packs weights writes is as large as those who read it believe; the library does not look.
+static plan::Status checkPackedSize(const plan::Kernel &kernel) {
+  const bool isPacking = kernel.symbol.starts_with("onednn.pack_");
+  if (!isPacking && integer(kernel, "packed", 0) == 0)
+    return {};
+  const int64_t size = integer(kernel, "packed_bytes", -1);
+  const bool isWritten = !isPacking || (kernel.results.size() == 1 && kernel.results[0].type == DataType::U8 &&
+                                        kernel.results[0].shape == std::vector{size});
+  if (size < 1 || !isWritten)
+    return plan::Error{plan::ErrorCode::Invalid, "packed weights have no size, or another one than their buffer",
+                       {{"kernel", kernel.symbol}}};
+  return {};
+}
+
 plan::Status createLibraryKernel(const plan::Kernel &kernel, uint32_t threads,
                                  std::unique_ptr<LibraryKernel> &result) {
+  if (plan::Status error = checkPackedSize(kernel))
+    return error;
   OneDnnKernelDraft draft;
   if (plan::Status error = draftKernel(kernel, threads, draft))
     return error;

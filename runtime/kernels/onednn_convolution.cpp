@@ -126,7 +126,7 @@ OneDnnKernelDraft draftConvolution(OneDnnBuilder &builder, const plan::Kernel &k
   const uint64_t preferredBytes = builder.library.memory_desc_get_size(preferred.get());
   draft.packedBytes = std::max(plainBytes, preferredBytes);
   // Too large for the planned buffer (another library version): the packing kernel then kept the plain form.
-  const bool isPreferred = isPacked && preferredBytes <= uint64_t(integer(kernel, "packed_bytes", INT64_MAX));
+  const bool isPreferred = isPacked && preferredBytes <= packedLimit(kernel);
   draft.kernel = std::make_unique<OneDnnKernel>(builder, threads);
   OneDnnArgument weights = {DNNL_ARG_WEIGHTS, preferred.get(), 1, 0};
   if (!isPreferred && !builder.library.memory_desc_equal(plain.get(), preferred.get())) {
@@ -184,7 +184,7 @@ OneDnnKernelDraft draftPackConvolution(OneDnnBuilder &builder, const plan::Kerne
   const uint64_t plainBytes = builder.library.memory_desc_get_size(plain.get());
   const uint64_t preferredBytes = builder.library.memory_desc_get_size(preferred.get());
   draft.packedBytes = std::max(plainBytes, preferredBytes);
-  const bool isPreferred = preferredBytes <= uint64_t(integer(kernel, "packed_bytes", INT64_MAX));
+  const bool isPreferred = preferredBytes <= packedLimit(kernel);
   const OwnedDesc &target = isPreferred ? preferred : plain;
   OwnedPrimitiveDesc reorder = builder.reorder(plain.get(), target.get());
   draft.kernel = std::make_unique<OneDnnKernel>(builder, threads);

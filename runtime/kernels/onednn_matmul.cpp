@@ -72,11 +72,6 @@ PackedForm packedForm(OneDnnBuilder &builder, const Matrix &a, const Matrix &b, 
     form.desc = builder.clone(chosen);
   return form;
 }
-
-/// The packed form of B has to fit this many bytes, else both kernels take the plain form.
-uint64_t packedLimit(const plan::Kernel &kernel) {
-  return uint64_t(integer(kernel, "packed_bytes", INT64_MAX));
-}
 } // namespace
 
 OneDnnKernelDraft draftMatmul(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads) {

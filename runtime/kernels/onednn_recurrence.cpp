@@ -105,8 +105,6 @@ Layer packedLayer(OneDnnBuilder &builder, const Recurrence &sizes, uint64_t limi
   return layer;
 }
 
-uint64_t packedLimit(const plan::Kernel &kernel) { return uint64_t(integer(kernel, "packed_bytes", INT64_MAX)); }
-
 Recurrence read(OneDnnBuilder &builder, const plan::Kernel &kernel, size_t weightOperands) {
   std::string fault;
   Recurrence sizes = readRecurrence(kernel, weightOperands, fault);
@@ -152,7 +150,8 @@ OneDnnKernelDraft draftRecurrence(OneDnnBuilder &builder, const plan::Kernel &ke
 OneDnnKernelDraft draftPackRecurrence(OneDnnBuilder &builder, const plan::Kernel &kernel, uint32_t threads) {
   OneDnnKernelDraft draft;
   const auto *x = findIntegers(kernel, "shapeX");
-  if (!x || x->size() != 3 || kernel.operands.size() != 2 || kernel.results.size() != 1) {
+  if (!x || x->size() != 3 || kernel.operands.size() != 2 || kernel.operands[1].shape.size() != 2 ||
+      kernel.operands[1].shape[0] < 1 || kernel.operands[1].shape[0] > largestRecurrence || kernel.results.size() != 1) {
     builder.fail("a packing kernel lacks parameters");
     return draft;
   }
@@ -161,7 +160,7 @@ OneDnnKernelDraft draftPackRecurrence(OneDnnBuilder &builder, const plan::Kernel
   const std::optional<RecurrentCell> known = recurrentCellOf(text(kernel, "cell"));
   Recurrence shape;
   shape.cell = known.value_or(RecurrentCell::Lstm);
-  const int64_t hidden = kernel.operands[1].shape.empty() ? 0 : kernel.operands[1].shape[0];
+  const int64_t hidden = kernel.operands[1].shape[0];
   const plan::KernelOperand state = {DataType::F32, {(*x)[1], hidden}};
   cell.operands.insert(cell.operands.begin(), {DataType::F32, *x});
   cell.operands.push_back({DataType::F32, {shape.biases() * hidden}});
@@ -178,10 +177,6 @@ OneDnnKernelDraft draftPackRecurrence(OneDnnBuilder &builder, const plan::Kernel
   if (builder.error)
     return draft;
   draft.packedBytes = std::max(layer.plainBytes, layer.preferredBytes);
-  if (limit != uint64_t(INT64_MAX) && kernel.results[0].shape != std::vector{int64_t(limit)}) {
-    builder.fail("the packed weights of a recurrence have the wrong size");
-    return draft;
-  }
   draft.kernel = std::make_unique<OneDnnKernel>(builder, threads);
   auto pack = [&](const OwnedDesc &plain, const OwnedDesc &target, int operand, uint64_t offset) {
     OwnedPrimitiveDesc reorder = builder.reorder(plain.get(), target.get());

@@ -44,10 +44,14 @@ Recurrence readRecurrence(const plan::Kernel &kernel, size_t weightOperands, std
   sizes.batch = x[1];
   sizes.inputs = x[2];
   sizes.hidden = state[1];
-  constexpr int64_t largest = 1 << 24; // products of two sizes and the gates stay far from overflow
   for (int64_t size : {sizes.steps, sizes.batch, sizes.inputs, sizes.hidden})
-    if (size < 0 || size > largest)
+    if (size < 0 || size > largestRecurrence)
       fault = "a dimension of a recurrence is too large";
+  const int64_t rows = fault.empty() ? sizes.steps * sizes.batch : 0; // at most 2^48
+  if (!fault.empty() || rows > largestRecurrence * largestRecurrence / std::max({int64_t(1), sizes.inputs, sizes.hidden})) {
+    fault = "a dimension of a recurrence is too large";
+    return sizes;
+  }
   using Shape = std::vector<int64_t>;
   const int64_t width = sizes.gates() * sizes.hidden;
   auto expect = [&](const plan::KernelOperand &operand, const Shape &shape) {

@@ -18,6 +18,9 @@ enum class RecurrentCell : uint8_t {
   RnnRelu, // "rnn_relu"
 };
 
+/// No dimension is larger, and no operand or result has more than 2^48 elements: products of sizes do not overflow.
+inline constexpr int64_t largestRecurrence = int64_t(1) << 24;
+
 /// Sizes of a recurrence; operands and results are listed in builtin_kernels.h.
 struct Recurrence {
   RecurrentCell cell = RecurrentCell::Lstm;

@@ -251,11 +251,61 @@ TEST(Recurrence, RefusesWhatDoesNotFit) {
   kernel.results[0].shape[0] = int64_t(1) << 40;
   EXPECT_TRUE(isRefused(kernel));
 
+  for (std::vector<int64_t> x : {std::vector<int64_t>{0, int64_t(1) << 62, 7}, {int64_t(1) << 24, int64_t(1) << 24, 1 << 8}}) {
+    kernel = kernelOf(c);
+    kernel.operands[0].shape = x;
+    EXPECT_TRUE(isRefused(kernel));
+    Kernel packing = packingOf(c);
+    packing.integers.back().second = x;
+    LibraryKernelFacts facts;
+    EXPECT_TRUE(libraryKernelFacts(packing, 1, facts));
+  }
+  kernel = kernelOf(c);
+  for (size_t k : {2, 4, 5})
+    kernel.operands[k].shape = {0, int64_t(1) << 62};
+  EXPECT_TRUE(isRefused(kernel));
+
   LibraryKernelFacts facts;
   EXPECT_TRUE(libraryKernelFacts(packedOf(c, 64), 1, facts)) << "packed weights in too small a buffer";
   kernel = packedOf(c, 1 << 20);
   kernel.operands[1].shape = {64};
   EXPECT_TRUE(libraryKernelFacts(kernel, 1, facts)) << "a buffer smaller than packed_bytes";
+}
+
+TEST(Recurrence, PackedWeightsHaveASize) {
+  const Case c = {"gru", 5, 3, 7, 13, false};
+  Kernel packing = packingOf(c);
+  LibraryKernelFacts facts;
+  ASSERT_FALSE(libraryKernelFacts(packing, 1, facts));
+  std::unique_ptr<LibraryKernel> prepared;
+  EXPECT_TRUE(createLibraryKernel(packing, 1, prepared)); // no packed_bytes: the compiler asks so, a plan does not
+  packing.integers.push_back({"packed_bytes", {int64_t(facts.packedBytes)}});
+  EXPECT_TRUE(createLibraryKernel(packing, 1, prepared)); // a buffer of no bytes
+  packing.results[0].shape = {int64_t(facts.packedBytes)};
+  EXPECT_FALSE(createLibraryKernel(packing, 1, prepared));
+}
+
+TEST(Recurrence, ThreadsAndRepetitionsGiveEqualBits) {
+  const Case c = {"lstm", 9, 16, 64, 64, false};
+  Kernel kernel = kernelOf(c);
+  kernel.symbol = "onednn.recurrence";
+  Buffers operands = randomOperands(kernel), first;
+  for (uint32_t threads : {2, 2, 2, 1}) {
+    std::unique_ptr<LibraryKernel> prepared;
+    ASSERT_FALSE(createLibraryKernel(kernel, threads, prepared));
+    std::vector<char> workspace(prepared->workspaceBytes() + 64);
+    auto *aligned = reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(workspace.data()) + 63) / 64 * 64);
+    for (int repetition = 0; repetition < 10; ++repetition) {
+      Buffers results = expectedOf(c, operands);
+      ASSERT_TRUE(prepared->run(pointers(operands, results).data(), aligned));
+      if (threads == 2 && !first.empty()) {
+        ASSERT_EQ(results, first);
+      }
+      if (first.empty())
+        first = results;
+      expectNear(results, first);
+    }
+  }
 }
 
 } // namespace
