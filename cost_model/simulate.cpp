@@ -2,6 +2,7 @@
 // on is parked at what it waits for and woken when that happens. Times depend only on the plan, so the order
 // in which cursors are visited does not matter.
 #include "cost_model/simulate.h"
+#include "cost_model/collective.h"
 #include "cost_model/step_times.h"
 
 #include <algorithm>
@@ -48,7 +49,8 @@ struct Post {
 class Simulation {
 public:
   Simulation(const plan::Plan &plan, const Cluster &cluster, const SimulateOptions &options)
-      : plan(plan), times(plan, cluster), options(options) {}
+      : plan(plan), times(plan, cluster), options(options),
+        handover(options.initPrograms ? 0 : handoverSeconds(uint32_t(plan.ranks.size()), cluster)) {}
 
   Timeline run() {
     if (!prepare())
@@ -352,15 +354,15 @@ private:
   void finish() {
     if (std::any_of(completion.begin(), completion.end(), [](double end) { return end == unknown; }))
       return explainDeadlock();
-    timeline.latencySeconds = completion.front();
-    timeline.secondsPerRequest = completion.front();
+    timeline.latencySeconds = completion.front() + handover;
+    timeline.secondsPerRequest = timeline.latencySeconds;
     if (slots > 1 && requests > 1) {
       const uint32_t first = std::min(warmUp(), requests - 1) - (requests - 1 <= warmUp() ? 1 : 0);
       timeline.secondsPerRequest = (completion.back() - completion[first]) / double(requests - 1 - first);
     }
     timeline.totalSeconds = *std::max_element(completion.begin(), completion.end());
     for (size_t rank = 0; rank < plan.ranks.size(); ++rank)
-      timeline.waitSeconds.push_back(std::max(0.0, timeline.latencySeconds - timeline.busySeconds[rank] -
+      timeline.waitSeconds.push_back(std::max(0.0, completion.front() - timeline.busySeconds[rank] -
                                                        timeline.communicationSeconds[rank] +
                                                        timeline.hiddenSeconds[rank]));
     std::sort(timeline.steps.begin(), timeline.steps.end(), [](const TimelineStep &a, const TimelineStep &b) {
@@ -372,6 +374,7 @@ private:
   const plan::Plan &plan;
   StepTimes times;
   const SimulateOptions &options;
+  const double handover; // seconds
   Timeline timeline;
 
   uint32_t slots = 1, requests = 1;

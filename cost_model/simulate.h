@@ -30,7 +30,7 @@ struct Timeline {
   /// Empty if every step was executed, else why not: a sentence naming rank and step (a deadlock, a bad
   /// index).
   std::string error;
-  double latencySeconds = 0;    // of the first request, with nothing else in flight
+  double latencySeconds = 0;    // of the first request, with nothing else in flight and handed over (handoverSeconds)
   double secondsPerRequest = 0; // steady state; equals latencySeconds with one slot
   uint32_t requests = 0;
   double totalSeconds = 0;         // end of the last step of the last request
@@ -38,7 +38,7 @@ struct Timeline {
   std::vector<double>
       communicationSeconds;        // per rank, one request: collectives, without waiting for other ranks
   std::vector<double> hiddenSeconds; // per rank, one request: communication beside computation of the same rank
-  std::vector<double> waitSeconds;   // per rank, one request: the rest of latencySeconds
+  std::vector<double> waitSeconds;   // per rank, one request: the rest, but for the handover
   std::vector<TimelineStep> steps; // in order of rank, then start
 };
 

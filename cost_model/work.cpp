@@ -165,26 +165,24 @@ void describeProduct(plan::Kernel &kernel, bool isConvolution, bool isChannelsLa
   kernel.integers.push_back({extentsName, {m, n, k}});
 }
 
-/// Of a recurrence: a product of the state in each time step, each of which reads the weights again. `work` has the
-/// FLOPs and bytes of a pass over operands and results.
+/// Of a recurrence: a product of the state in each time step, each of which reads the weights again. `work` has the bytes
+/// of a pass over operands and results.
 static void setRounds(Work &work, const plan::Kernel &kernel) {
-  if (kernel.results.empty() || kernel.operands.empty() || kernel.results[0].shape.size() != 3 ||
-      kernel.operands[0].shape.size() != 3)
+  const std::string *cell = textOf(kernel, "cell");
+  if (!cell || kernel.results.empty() || kernel.results[0].shape.size() != 3)
     return;
   const std::vector<int64_t> &result = kernel.results[0].shape; // [steps, batch, hidden]
-  const double points = elementsIn(result), inputs = double(kernel.operands[0].shape[2]), hidden = double(result[2]);
-  if (points <= 0)
-    return;
-  const double gates = work.flops / points / (2 * (inputs + hidden));
+  const bool isLstm = *cell == "lstm", isGru = *cell == "gru", isLbrGru = *cell == "lbr_gru";
+  const double gates = isLstm ? 4 : isGru || isLbrGru ? 3 : 1, hidden = double(result[2]);
   work.rounds = double(result[0]);
   work.m = double(result[1]);
   work.n = gates * hidden;
   work.k = hidden;
   // A product for all inputs, then what each step takes beside reading its weights: measured as one call, as two for a
   // GRU, which has its reset gate between two products, and for an LSTM (decision 0015).
-  if (const std::string *cell = textOf(kernel, "cell"); cell && work.libraryCalls > 0)
-    work.libraryCalls = 1 + work.rounds * (*cell == "gru" || *cell == "lstm" ? 2 : 1);
-  work.bytesRead += (work.rounds - 1) * gates * hidden * hidden * bitWidth(kernel.results[0].type) / 8;
+  if (work.libraryCalls > 0)
+    work.libraryCalls = 1 + work.rounds * (isGru || isLstm ? 2 : 1);
+  work.bytesRead += std::max(work.rounds - 1, 0.0) * gates * hidden * hidden * bitWidth(kernel.results[0].type) / 8;
 }
 
 void describeReads(plan::Kernel &kernel, const std::vector<int64_t> &elements) {

@@ -129,8 +129,9 @@ public:
   /// Small literal tensor.
   virtual mlir::Value literal(const HostTensor &value, llvm::StringRef suffix) = 0;
   virtual mlir::Builder &attributes() = 0;
-  /// May the node become one `recurrence`, if that row can say what it does? Otherwise it is unrolled over time.
-  virtual bool keepsRecurrence() const { return true; }
+  /// Shall the node, a recurrence of so many steps, become one `recurrence`, if that row can say what it does? Otherwise it
+  /// is unrolled over time.
+  virtual bool keepsRecurrence(int64_t /*steps*/) const { return true; }
 
   /// Error for a form that is valid ONNX but not supported (exit 4), or invalid (exit 3).
   virtual llvm::Error unsupported(const llvm::Twine &why) = 0;

@@ -1,7 +1,6 @@
 // The pipeline.
 #include "passes/compile.h"
 
-#include "cost_model/collective.h"
 #include "cost_model/simulate.h"
 #include "cost_model/step_times.h"
 #include "ir/diagnostic.h"
@@ -25,6 +24,9 @@ using namespace mlir;
 namespace ampc {
 
 namespace {
+
+/// A recurrence of more steps that a library executes is not unrolled: 1,000 steps compile in about 7 s.
+constexpr int64_t worthUnrollingSteps = 1024;
 
 class Compiler {
 public:
@@ -51,7 +53,7 @@ private:
 
   /// The model with some of its recurrences whole and the others unrolled.
   struct Form {
-    std::string recurrences; // "whole" or "unrolled"; empty: there is no other form
+    std::string name; // "whole" or "unrolled", of its recurrences; empty: there is no other form
     ImportedModel model;
     size_t numWeights = 0; // of the model: plans may have literals besides
     GraphView view;
@@ -65,7 +67,7 @@ private:
     Facts facts;
   };
 
-  llvm::Expected<Form> import(std::optional<std::set<std::string>> wholeRecurrences, bool dump);
+  llvm::Expected<Form> import(std::optional<std::set<std::string>> wholeRecurrences, bool dump, int64_t unrolledSteps = 0);
   llvm::Error addForms();
   std::vector<Decision> decide(uint64_t searchLimitBytes, std::optional<Shortage> &shortage);
   llvm::Expected<Candidate> build(const Decision &decision, bool dump, KernelNodes *kernels = nullptr);
@@ -85,10 +87,8 @@ private:
   llvm::Error generate(Candidate &candidate);
   CompiledModel finish(Candidate best);
   void phase(const char *name);
-  double objectiveSeconds(const cost::Timeline &timeline, uint32_t devices) const {
-    return options.objective == Objective::Throughput
-               ? timeline.secondsPerRequest
-               : timeline.latencySeconds + cost::handoverSeconds(devices, options.cluster);
+  double objectiveSeconds(const cost::Timeline &timeline) const {
+    return options.objective == Objective::Throughput ? timeline.secondsPerRequest : timeline.latencySeconds;
   }
   uint64_t memoryLimitBytes() const {
     return limitBytes - std::min(limitBytes, workspaceReserveBytes);
@@ -99,7 +99,7 @@ private:
   MLIRContext context;
   std::vector<std::unique_ptr<Form>> forms;
   Form *form = nullptr; // that is being planned
-  std::set<std::string> recurrences; // nodes that can be whole or unrolled
+  std::set<std::string> recurrentNodes; // that can be whole or unrolled
   CompiledModel result;
   std::vector<ConsideredPlan> considered;
   std::vector<Simulated> simulated;
@@ -107,7 +107,7 @@ private:
   uint64_t limitBytes = 0;            // per device
   uint64_t workspaceReserveBytes = 0; // of the kernels, known once they are made
   Lack lack;                          // after choose found nothing
-  std::optional<std::chrono::steady_clock::time_point> deadline; // of the search, from its beginning
+  std::optional<std::chrono::steady_clock::time_point> searchBegin, deadline; // of the form that is being planned
   const std::atomic<bool> *cancel = nullptr;                     // while searching
   std::vector<Decision> found;                                   // by the last search
   bool isSearchCut = false;                                      // a search ended before it was through
@@ -131,59 +131,77 @@ void Compiler::phase(const char *name) {
     options.progress(name, seconds);
 }
 
-llvm::Expected<Compiler::Form> Compiler::import(std::optional<std::set<std::string>> wholeRecurrences, bool dump) {
+/// `unrolledSteps`: what has more steps stays whole; 0: as the importer has it.
+llvm::Expected<Compiler::Form> Compiler::import(std::optional<std::set<std::string>> wholeRecurrences, bool dump,
+                                                int64_t unrolledSteps) {
   ImportOptions importing = options.import;
   importing.wholeRecurrences = std::move(wholeRecurrences);
+  if (unrolledSteps > 0)
+    importing.unrolledSteps = unrolledSteps;
   llvm::Expected<ImportedModel> imported =
       options.importModel ? options.importModel(context, importing) : importOnnx(context, modelPath, importing);
   if (!imported)
     return imported.takeError();
-  Form result;
-  result.model = std::move(*imported);
-  if (llvm::Error error = dumps.reached(*result.model.module, "imported", dump))
+  Form made;
+  made.model = std::move(*imported);
+  if (llvm::Error error = dumps.reached(*made.model.module, "imported", dump))
     return error;
   phase("import");
   if (dump && options.stopAfter == "imported")
-    return result;
-  if (llvm::Error error = normalize(*result.model.module))
+    return made;
+  if (llvm::Error error = normalize(*made.model.module))
     return error;
-  if (llvm::Error error = dumps.reached(*result.model.module, "normal", dump))
+  if (llvm::Error error = dumps.reached(*made.model.module, "normal", dump))
     return error;
   phase("normalize");
-  result.numWeights = result.model.weights.weights.size();
-  result.view = buildGraph(mainFunction(*result.model.module));
-  return result;
+  made.numWeights = made.model.weights.weights.size();
+  made.view = buildGraph(mainFunction(*made.model.module));
+  return made;
 }
 
 /// Of a model with recurrences: the form in which those are whole that are faster so on one device, and the one in which
 /// all are unrolled, where more devices can share the work of each.
 llvm::Error Compiler::addForms() {
-  recurrences = wholeRecurrences(*form->model.module);
-  if (recurrences.empty())
+  recurrentNodes = wholeRecurrences(*form->model.module);
+  if (recurrentNodes.empty())
     return llvm::Error::success();
-  llvm::Expected<Form> unrolled = import(std::set<std::string>(), false);
-  if (!unrolled)
-    return unrolled.takeError();
-  forms.push_back(std::make_unique<Form>(std::move(*unrolled)));
-  for (const std::unique_ptr<Form> &each : forms) {
-    form = each.get();
-    if (llvm::Error error = buildOneDevice())
-      return error;
+  auto buildForm = [&](Form &each) {
+    form = &each;
+    llvm::Error error = buildOneDevice();
+    phase("one device");
+    return error;
+  };
+  if (llvm::Error error = buildForm(*forms[0]))
+    return error;
+  // Where the library has them all, long ones are not worth the time that their steps take to compile.
+  const bool areOfLibrary = areExecutedByLibrary(recurrentNodes, form->view.graph);
+  llvm::Expected<Form> unrolled = import(std::set<std::string>(), false, areOfLibrary ? worthUnrollingSteps : 0);
+  if (!unrolled) { // too large; whole it is not
+    llvm::consumeError(unrolled.takeError());
+    return llvm::Error::success();
   }
-  std::set<std::string> faster =
-      fasterWhole(recurrences, forms[0]->view.graph, forms[1]->view.graph, options.cluster.devices[0]);
-  if (faster.empty()) {
+  const std::set<std::string> alwaysWhole = wholeRecurrences(*unrolled->model.module);
+  if (alwaysWhole == recurrentNodes)
+    return llvm::Error::success();
+  forms.push_back(std::make_unique<Form>(std::move(*unrolled)));
+  if (llvm::Error error = buildForm(*forms[1]))
+    return error;
+  std::set<std::string> whole =
+      fasterWhole(recurrentNodes, forms[0]->view.graph, forms[1]->view.graph, options.cluster.devices[0]);
+  whole.insert(alwaysWhole.begin(), alwaysWhole.end());
+  if (whole == alwaysWhole) {
     forms.erase(forms.begin());
-  } else if (faster != recurrences) {
-    llvm::Expected<Form> mixed = import(std::move(faster), false);
+    return llvm::Error::success();
+  }
+  if (whole != recurrentNodes) {
+    llvm::Expected<Form> mixed = import(whole, false, areOfLibrary ? worthUnrollingSteps : 0);
     if (!mixed)
       return mixed.takeError();
-    *forms[0] = std::move(*mixed);
+    if (wholeRecurrences(*mixed->model.module) == whole)
+      *forms[0] = std::move(*mixed);
   }
-  if (forms.size() > 1) {
-    forms[0]->recurrences = "whole";
-    forms[1]->recurrences = "unrolled";
-  }
+  forms[0]->name = "whole";
+  forms[1]->name = "unrolled";
   return llvm::Error::success();
 }
 
@@ -268,8 +286,7 @@ llvm::Expected<Compiler::Candidate> Compiler::listSteps(ModuleOp module, const p
     if (!timeline.error.empty())
       return makeError(ErrorCode::Internal, "the step list cannot be executed: " + timeline.error,
                        {{"strategy", decision.strategy}}, "report this with the model");
-    double seconds = objectiveSeconds(timeline, uint32_t(scheduled->plan.ranks.size()));
-    return Candidate{decision, std::move(*scheduled), seconds};
+    return Candidate{decision, std::move(*scheduled), objectiveSeconds(timeline)};
   };
   auto fits = [&](const Candidate &candidate) { return peakBytes(candidate.scheduled.plan) <= memoryLimitBytes(); };
   llvm::Expected<Candidate> best = list();
@@ -317,9 +334,6 @@ std::vector<Decision> Compiler::decide(uint64_t searchLimitBytes, std::optional<
   strategy.objective = options.objective;
   strategy.memoryLimitBytes = int64_t(std::min<uint64_t>(searchLimitBytes, INT64_MAX / 4));
   strategy.carriesState = !options.import.states.empty();
-  if (options.timeLimitSeconds > 0 && !deadline)
-    deadline = std::chrono::steady_clock::now() +
-               std::chrono::nanoseconds(int64_t(std::min(options.timeLimitSeconds, 1e9) * 1e9));
   strategy.deadline = deadline;
   strategy.cancel = cancel;
   strategy.progress = options.searchProgress;
@@ -365,8 +379,16 @@ llvm::Expected<std::optional<Compiler::Candidate>> Compiler::chooseForm() {
   bool isProven = true;
   considered.clear();
   oneDeviceSeconds = 0;
-  for (const std::unique_ptr<Form> &each : forms) {
-    form = each.get();
+  if (!searchBegin)
+    searchBegin = std::chrono::steady_clock::now();
+  for (size_t number = 0; number < forms.size(); ++number) {
+    const bool isRandom = options.strategy == Strategy::Random;
+    if (isRandom && best) // one that is faster is no more random
+      break;
+    form = forms[isRandom && options.seed % 2 ? forms.size() - 1 - number : number].get();
+    if (options.timeLimitSeconds > 0) // every form has its part
+      deadline = *searchBegin + std::chrono::nanoseconds(int64_t(std::min(options.timeLimitSeconds, 1e9) * 1e9 *
+                                                                 double(number + 1) / double(forms.size())));
     simulated.clear();
     found.clear();
     if (!form->oneDevice)
@@ -465,7 +487,7 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
     uint64_t peak = peakBytes(candidate.scheduled.plan);
     smallestPeakBytes = std::min(smallestPeakBytes, peak);
     considered.push_back({candidate.decision.strategy, candidate.decision.predictedSeconds, candidate.seconds,
-                          peak <= memoryLimitBytes(), form->recurrences});
+                          peak <= memoryLimitBytes(), form->name});
     if (considered.back().fits && (!best || candidate.seconds < best->seconds))
       best = std::move(candidate);
   };
@@ -488,7 +510,7 @@ llvm::Error Compiler::simulate(const std::vector<Decision> &decisions, std::opti
     size_t allowed = isSearchOver() ? 1 : maxFinalists;
     bool isLate = isSearchOver() && numBuilt >= maxFinalists; // even if none of them fitted
     if (known == simulated.end() && (isLate || (best && (isFar || finalists >= allowed)))) {
-      considered.push_back({decision.strategy, decision.predictedSeconds, 0, true, form->recurrences});
+      considered.push_back({decision.strategy, decision.predictedSeconds, 0, true, form->name});
       continue;
     }
     if (known == simulated.end()) {
@@ -622,7 +644,7 @@ CompiledModel Compiler::finish(Candidate best) {
   else if (options.devices > 1 && plan.ranks.size() == 1)
     background.note = "one device is fastest: communication would cost more than the others save";
   const std::set<std::string> whole = wholeRecurrences(*form->model.module);
-  for (const std::string &node : recurrences)
+  for (const std::string &node : recurrentNodes)
     (whole.count(node) ? background.wholeRecurrences : background.unrolledRecurrences).push_back(node);
   plan.reportJson = decisionsJson(form->view.graph, decision, background);
   result.plan = std::move(plan);

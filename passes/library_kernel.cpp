@@ -260,7 +260,8 @@ static std::optional<LibraryCall> recurrenceCall(Operation *kernel, uint32_t thr
   call.kernel.kind = plan::KernelKind::Library;
   call.kernel.symbol = "onednn.recurrence";
   LibraryKernelFacts facts;
-  if (libraryKernelFacts(call.kernel, threads, facts))
+  const std::string cell = instanceOf(&kernel->getRegion(0).front().front()).string("cell").str();
+  if (libraryKernelFacts(call.kernel, threads, facts) || (cell == "lstm" && facts.isReference))
     return std::nullopt;
   call.kernel.workspaceBytes = facts.workspaceBytes;
   return call;

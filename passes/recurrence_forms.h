@@ -14,7 +14,10 @@ namespace ampc {
 /// Names of the ONNX nodes that are whole in the module.
 std::set<std::string> wholeRecurrences(mlir::ModuleOp module);
 
-/// Of `nodes`, those that take less time whole. Both graphs hold the prices of their plans for one device
+/// True if the library can execute all of `nodes`, which are whole in `graph`; see recordKernels.
+bool areExecutedByLibrary(const std::set<std::string> &nodes, const Graph &graph);
+
+/// Of `nodes`, those that take less time whole, by the library: the runtime's own code is never worth it. Both graphs hold the prices of their plans for one device
 /// (recordKernels); what a kernel shares with other operators counts in parts.
 std::set<std::string> fasterWhole(const std::set<std::string> &nodes, const Graph &whole, const Graph &unrolled,
                                   const cost::Device &device);

@@ -97,8 +97,8 @@ public:
   llvm::Error run(mlir::ModuleOp module, std::vector<BoundInput> inputs, std::vector<ModelTensor> &outputs);
 
   // --- for importing one node ---
-  bool keepsRecurrence(const std::string &node) const {
-    return !options.wholeRecurrences || options.wholeRecurrences->count(node);
+  bool keepsRecurrence(const std::string &node, int64_t steps) const {
+    return !options.wholeRecurrences || options.wholeRecurrences->count(node) || steps > options.unrolledSteps;
   }
   using Results = std::vector<Bound>;
   mlir::OpBuilder &opBuilder() { return builder; }

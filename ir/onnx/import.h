@@ -25,8 +25,11 @@ struct ImportOptions {
   bool weightsOptional = false; // weights without data get references without file and bytes (planning only)
   int64_t maxNodes = limits::expandedNodes; // after functions are inlined and loops unrolled
   /// Nodes (by their unique names) that become one operator `recurrence` each; the other recurrences become a group of
-  /// operators per time step. Not given: all that the row can express. One too long to be unrolled stays whole anyway.
+  /// operators per time step. Not given: all that the row can express.
   std::optional<std::set<std::string>> wholeRecurrences;
+  /// One with more steps stays whole whatever was listed; if it cannot, and has more than limits::unrolledSteps, it is
+  /// refused.
+  int64_t unrolledSteps = limits::unrolledSteps;
 };
 
 struct ModelTensor {

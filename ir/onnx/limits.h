@@ -9,6 +9,7 @@ constexpr uint64_t strippedModelBytes = 128u << 20; // model without weights and
 constexpr int64_t modelFields = 16'000'000;         // wire-level fields besides payloads
 constexpr int subgraphDepth = 8;                    // If/Loop/Scan inside each other
 constexpr int callDepth = 64;                       // functions calling functions
+constexpr int64_t unrolledSteps = 4096;              // of one recurrence
 constexpr int64_t expandedNodes = 1'000'000;        // after inlining and unrolling, before CSE
 constexpr int64_t loopTrips = 100'000;              // of one unrolled loop
 constexpr int64_t listedElements = 1 << 26;         // of all sequences made, each counted when it is made

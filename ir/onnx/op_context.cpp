@@ -73,7 +73,7 @@ public:
     return importer.constant(value, named(suffix));
   }
   Builder &attributes() override { return importer.opBuilder(); }
-  bool keepsRecurrence() const override { return importer.keepsRecurrence(site.name); }
+  bool keepsRecurrence(int64_t steps) const override { return importer.keepsRecurrence(site.name, steps); }
 
   // A row that could not get a value it asked for refuses because of that value.
   llvm::Error unsupported(const llvm::Twine &why) override {

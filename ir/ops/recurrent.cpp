@@ -1,6 +1,7 @@
 // LSTM, GRU and RNN: one operator per direction where the importer wants it whole and the cell is plain; otherwise
 // unrolled over time: one product projects all inputs of a direction at once, every step then needs one product with the
 // state and elementwise operators. Samples shorter than the sequence keep their state.
+#include "ir/onnx/limits.h"
 #include "ir/ops/recurrence.h"
 
 #include "llvm/ADT/StringSwitch.h"
@@ -21,8 +22,6 @@ struct Activation {
 };
 
 enum class Cell { Lstm, Gru, Rnn };
-
-constexpr int64_t mostUnrolledSteps = 4096;
 
 /// One node; the members are what all directions share. Values are in compute type.
 class RecurrentNode {
@@ -363,12 +362,11 @@ ImportResults RecurrentNode::expand() {
     // The operator that yields the node's first result has no suffix.
     StringRef suffix = directions == 1 && isTypical ? "" : "y_direction";
     std::optional<std::string> plain = plainCell(d);
-    bool isLong = steps > mostUnrolledSteps;
     Direction result;
-    if (plain && (isLong || context.keepsRecurrence()))
+    if (plain && context.keepsRecurrence(steps))
       result = whole(*plain, x, d, isReversed, start, suffix);
-    else if (isLong)
-      e.unsupported("a recurrence over more than " + llvm::Twine(mostUnrolledSteps) + " steps, unless its cell is plain");
+    else if (steps > limits::unrolledSteps)
+      e.unsupported("a recurrence over more than " + llvm::Twine(limits::unrolledSteps) + " steps, unless its cell is plain");
     else
       result = unrolled(x, d, isReversed, start, wantsY, suffix);
     bySide.push_back(result.y);
