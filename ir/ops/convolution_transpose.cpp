@@ -35,6 +35,9 @@ struct Dim {
 };
 } // namespace
 
+// Larger than any result, and far from overflow: extents of 2^40 may meet strides and dilations of 2^30.
+constexpr double largestSpan = double(int64_t(1) << 60);
+
 static std::vector<Dim> geometry(Expansion &e, const Expansion::Shape &x, const Expansion::Shape &w) {
   size_t dims = x.size() - 2;
   ImportContext &context = e.context;
@@ -61,6 +64,10 @@ static std::vector<Dim> geometry(Expansion &e, const Expansion::Shape &x, const 
   std::vector<Dim> result;
   for (size_t d = 0; d < dims && !e.failed(); ++d) {
     Dim dim{x[d + 2], w[d + 2], strides[d], dilations[d], pads[d], 0, 0, 1, {}};
+    if (std::max(double(dim.input) * double(dim.stride), double(dim.kernel) * double(dim.dilation)) > largestSpan)
+      e.unsupported("dimension " + llvm::Twine(d + 2) + " of its full result is larger than any tensor");
+    if (e.failed())
+      break;
     int64_t full = (dim.input - 1) * dim.stride + (dim.kernel - 1) * dim.dilation + 1 + extra[d];
     bool same = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
     if (!stated.empty() || same) {
@@ -87,11 +94,14 @@ constexpr int64_t maxStride = 1 << 20;
 
 /// Phases in the order of the outputs, after `cut` further ones.
 static std::vector<Run> runsOf(const Dim &dim, int64_t cut) {
+  // Taps `period` apart reach the same phase, so time does not grow with a kernel of which nothing but the shape is
+  // stored.
+  const int64_t period = dim.stride / std::gcd(dim.stride, dim.dilation);
   std::vector<int64_t> taps(dim.stride, 0), rows(dim.stride, 0);
-  for (int64_t tap = 0; tap < dim.kernel; ++tap) {
-    int64_t residue = tap * dim.dilation % dim.stride;
-    if (taps[residue]++ == 0)
-      rows[residue] = tap * dim.dilation / dim.stride;
+  for (int64_t tap = 0; tap < std::min(dim.kernel, period); ++tap) {
+    const int64_t residue = tap * dim.dilation % dim.stride;
+    taps[residue] = (dim.kernel - 1 - tap) / period + 1;
+    rows[residue] = tap * dim.dilation / dim.stride;
   }
   std::vector<Run> runs;
   for (int64_t phase = 0; phase < dim.stride; ++phase) {

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from model_case import B, F, I, single, value, weight
+from model_case import B, F, I, model, node, single, value, weight
 
 HUGE = (1 << 63) - 1
 LOW = -(1 << 63)
@@ -38,6 +38,14 @@ def windows(c):
     refuse(c, "ConvTranspose", 3, image, [weight("w", np.ones((4, 2, 3, 3), np.float32))], codes={4}, strides=[1, 1 << 21])
     refuse(c, "ConvTranspose", 4, image, [weight("w", np.ones((4, 2, 23, 23), np.float32))], codes={4},
            strides=[17, 17], dilations=[3, 3])
+    # Weights of which nothing is stored: time must not grow with them, and extents must not overflow.
+    for k, (taps, attributes, codes) in enumerate([
+            (1 << 35, {}, {0}), (1 << 35, dict(strides=[3]), {0}), (1 << 35, dict(strides=[6], dilations=[4]), {0}),
+            (1 << 35, dict(strides=[4], output_shape=[5]), {0}), (1 << 35, dict(dilations=[1 << 30]), {4}),
+            ((1 << 35) + 1, dict(dilations=[1 << 29]), {4})]):
+        c.add(f"convtranspose_huge_{k}", model(
+            [node("Expand", "one shape", "w"), node("ConvTranspose", "x w", "y", **attributes)], [value("x", (1, 1, 4))],
+            [value("y", (None, None, None))], [floats("one", 1), integers("shape", 1, 1, taps)]), codes)
     for op in ("MaxPool", "AveragePool"):
         for k, attributes in enumerate([
                 dict(kernel_shape=[0, 0]), dict(kernel_shape=[-1, 2]), dict(kernel_shape=[2]),
