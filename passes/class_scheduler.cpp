@@ -214,8 +214,23 @@ void ClassScheduler::place() {
   }
 }
 
-/// Proves that no step, and no receiver of what was sent, finds its value overwritten, however the queues advance.
+/// Proves that no step, and no receiver of what was sent, finds its value overwritten, however the queues advance; and
+/// that parts lie inside the buffers that stand for them in that proof.
 llvm::Error ClassScheduler::checkMemory() {
+  for (const Virtual &part : buffers) {
+    if (part.partOf < 0)
+      continue;
+    const Virtual &whole = buffers[part.partOf];
+    const plan::Buffer &place = buffers[placeOf[part.partOf]].buffer;
+    if (whole.partOf >= 0 || part.buffer.sizeBytes > place.sizeBytes ||
+        part.buffer.offsetBytes > place.sizeBytes - part.buffer.sizeBytes)
+      return makeError(ErrorCode::Internal, "the step list reads a part outside its buffer",
+                       {{"program", function.getName().str()},
+                        {"bytes", std::to_string(part.buffer.offsetBytes) + " + " +
+                                      std::to_string(part.buffer.sizeBytes) + " of " +
+                                      std::to_string(place.sizeBytes)}},
+                       "report this with the model");
+  }
   for (bool atLoad : {true, false}) {
     std::vector<std::optional<ValuePlace>> places(buffers.size());
     for (size_t k = 0; k < buffers.size(); ++k) {

@@ -286,7 +286,7 @@ void ClassScheduler::libraryKernel(Operation *op) {
   steps.back().kernelKey = std::move(key);
 }
 
-/// Place in the function of what reads `value` or a view of it last.
+/// Place in the function of what reads `value`, a view, or what has become a part of it last.
 int64_t ClassScheduler::lastReader(Value value) {
   auto [known, isNew] = lastReaders.try_emplace(value, 0);
   if (!isNew)
@@ -302,7 +302,8 @@ int64_t ClassScheduler::lastReader(Value value) {
   return lastReaders[value] = last;
 }
 
-/// `whole` lives as long as its part. Is it needed as long anyway, or does it not need much more memory?
+/// `whole` lives as long as its part. Is it needed as long anyway, by what reads it or a part that it has already, or
+/// does it not need much more memory?
 bool ClassScheduler::livesLongEnough(Value part, Value whole) {
   constexpr uint64_t smallBytes = 256 << 10;
   const uint64_t bytes = bytesOf(whole);
@@ -359,6 +360,7 @@ bool ClassScheduler::isPart(Operation *op) {
   buffers.push_back(part);
   bufferOf[result] = int(buffers.size()) - 1;
   wholes[result] = whole;
+  lastReaders[whole] = std::max(lastReader(whole), lastReader(result)); // this slice is no reader: its own readers are
   return true;
 }
 

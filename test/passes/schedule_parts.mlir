@@ -110,3 +110,30 @@ module attributes {ampc.grids = [array<i64: 1>]} {
     return
   }
 }
+
+// -----
+
+// A large value that lives on for its half, a part, is there for a small part as well (early), but not beyond (late).
+// CHECK:      forward.stage0.class0:
+// CHECK-NEXT:   0 launch t ({{.*}}): input 0[0:524288] -> activation[0:524288]
+// CHECK-NEXT:   1 launch late ({{.*}}): activation[0:524288] ->
+// CHECK-NEXT:   2 launch early_turned ({{.*}}): activation[16384:20480] ->
+// CHECK-NEXT:   3 launch half_turned ({{.*}}): activation[262144:524288] ->
+// CHECK-NEXT:   4 launch late_turned ({{.*}}): activation[
+// CHECK-NEXT:   5 copy
+module attributes {ampc.grids = [array<i64: 1>]} {
+  func.func @stage0() attributes {stage = 0 : i64} {
+    %x = ampc.input {index = 0 : i64, at_load = false, name = "x", shapes = [array<i64: 256, 512>], shardings = ["[* | *]"], stage = 0 : i64} : () -> tensor<256x512xf32>
+    %t = ampc.transpose %x {perm = array<i64: 1, 0>, at_load = false, name = "t", shapes = [array<i64: 512, 256>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<256x512xf32>) -> tensor<512x256xf32>
+    %half = ampc.slice %t {shape = array<i64: 256, 256>, starts = array<i64: 256, 0>, steps = array<i64: 1, 1>, at_load = false, name = "half", shapes = [array<i64: 256, 256>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<512x256xf32>) -> tensor<256x256xf32>
+    %late = ampc.slice %t {shape = array<i64: 8, 256>, starts = array<i64: 8, 0>, steps = array<i64: 1, 1>, at_load = false, name = "late", shapes = [array<i64: 8, 256>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<512x256xf32>) -> tensor<8x256xf32>
+    %early = ampc.slice %t {shape = array<i64: 4, 256>, starts = array<i64: 16, 0>, steps = array<i64: 1, 1>, at_load = false, name = "early", shapes = [array<i64: 4, 256>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<512x256xf32>) -> tensor<4x256xf32>
+    %early_turned = ampc.transpose %early {perm = array<i64: 1, 0>, at_load = false, name = "early_turned", shapes = [array<i64: 256, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<4x256xf32>) -> tensor<256x4xf32>
+    %half_turned = ampc.transpose %half {perm = array<i64: 1, 0>, at_load = false, name = "half_turned", shapes = [array<i64: 256, 256>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<256x256xf32>) -> tensor<256x256xf32>
+    %late_turned = ampc.transpose %late {perm = array<i64: 1, 0>, at_load = false, name = "late_turned", shapes = [array<i64: 256, 8>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<8x256xf32>) -> tensor<256x8xf32>
+    ampc.output %early_turned {index = 0 : i64, name = "y0", shapes = [array<i64: 256, 4>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<256x4xf32>) -> ()
+    ampc.output %late_turned {index = 1 : i64, name = "y1", shapes = [array<i64: 256, 8>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<256x8xf32>) -> ()
+    ampc.output %half_turned {index = 2 : i64, name = "y2", shapes = [array<i64: 256, 256>], shardings = ["[* | *]"], stage = 0 : i64} : (tensor<256x256xf32>) -> ()
+    return
+  }
+}
