@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <new>
 
 namespace ampc::tools {
 
@@ -18,9 +19,12 @@ namespace {
 /// The operands, results and workspace of one kernel.
 class Buffers {
 public:
+  /// Throws std::bad_alloc.
   void add(uint64_t sizeBytes) {
     const size_t rounded = (sizeBytes + 127) / 64 * 64;
     bytes.emplace_back(static_cast<float *>(std::aligned_alloc(64, rounded)), &std::free);
+    if (!bytes.back())
+      throw std::bad_alloc();
     // Denormals, and values that are all alike, would change the speed of some kernels.
     for (size_t i = 0; i < rounded / sizeof(float); ++i)
       bytes.back().get()[i] = 0.01f * float(i % 97) - 0.5f;
@@ -37,9 +41,10 @@ private:
 /// A kernel that is ready to run.
 struct Runner {
   cost::Work work;
-  std::function<void()> call;
+  std::function<bool()> call; // false: it reported an error
   int64_t callsPerTurn = 1;
   double leastSeconds = 0; // of one call
+  bool hasFailed = false;  // then what was measured is no time of the kernel
 };
 
 uint64_t bytesOf(const plan::KernelOperand &operand) {
@@ -82,7 +87,7 @@ plan::Status prepareLibrary(const ProductShape &shape, bool isPacked, std::vecto
   std::shared_ptr<LibraryKernel> prepared = std::move(created);
   auto buffers =
       buffersOf(kernel, isPacked ? facts.packedBytes : bytesOf(kernel.operands[1]), prepared->workspaceBytes());
-  runner.call = [prepared, buffers] { prepared->run(buffers->data(), buffers->last()); };
+  runner.call = [prepared, buffers] { return prepared->run(buffers->data(), buffers->last()); };
   runners.push_back(std::move(runner));
   return std::nullopt;
 }
@@ -118,14 +123,15 @@ void prepareGenerated(const ProductShape &shape, const LoadedProducts &loaded, s
   auto buffers = buffersOf(kernel, bytesOf(kernel.operands[1]), loaded.kernels.workspaceBytes[index]);
   runner.call = [function, buffers, rows = loaded.kernels.rows[index]] {
     function(buffers->data(), nullptr, buffers->last(), 0, rows);
+    return true;
   };
   runners.push_back(std::move(runner));
 }
 
-double secondsOf(const Runner &runner) {
+double secondsOf(Runner &runner) {
   const auto start = std::chrono::steady_clock::now();
   for (int64_t i = 0; i < runner.callsPerTurn; ++i)
-    runner.call();
+    runner.hasFailed |= !runner.call();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
@@ -134,7 +140,7 @@ void runInTurns(std::vector<Runner> &runners, double seconds) {
   constexpr double leastTurnSeconds = 20e-6; // the clock takes some 30 ns
   constexpr int leastTurns = 5;
   for (Runner &runner : runners) {
-    runner.call(); // page faults
+    runner.hasFailed |= !runner.call(); // page faults
     for (double turn = secondsOf(runner); turn < leastTurnSeconds && runner.callsPerTurn < (1 << 20);
          turn = secondsOf(runner))
       runner.callsPerTurn *= 2;
@@ -168,9 +174,14 @@ ProductTimes timeProducts(const std::vector<ProductShape> &shapes, double second
     if (loaded)
       prepareGenerated(shapes[k], *loaded, k, runners);
     runInTurns(runners, seconds);
-    for (const Runner &runner : runners)
+    for (const Runner &runner : runners) {
+      if (runner.hasFailed && !result.libraryMissing)
+        result.libraryMissing = Failure{ErrorCode::Execution, "a kernel of oneDNN reported an error"};
       result.times.push_back({runner.work, runner.leastSeconds});
+    }
   }
+  if (result.libraryMissing) // a library that fails at one shape is not trusted at others
+    std::erase_if(result.times, [](const cost::TimedWork &timed) { return timed.work.libraryCalls > 0; });
   return result;
 }
 

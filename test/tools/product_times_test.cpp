@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 using namespace ampc;
 using namespace ampc::tools;
@@ -90,6 +92,23 @@ TEST(ProductTimes, measureWhatIsThere) {
   }
   EXPECT_EQ(library, times.libraryMissing ? 0 : 6u);
   EXPECT_EQ(generated, times.generatedMissing ? 0 : 3u);
+}
+
+TEST(ProductTimesDeathTest, haveNoneOfALibraryThatFails) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe"); // a process that has not loaded the library yet
+  EXPECT_EXIT(
+      {
+        setenv("AMPC_ONEDNN", FAILING_ONEDNN, 1);
+        std::vector<ProductShape> shapes = probedProducts();
+        shapes.resize(3);
+        const ProductTimes times = timeProducts(shapes, 1e-4);
+        for (const cost::TimedWork &timed : times.times)
+          if (timed.work.libraryCalls > 0)
+            std::fputs("timed by the library; ", stderr);
+        std::fputs(times.libraryMissing ? times.libraryMissing->sentence.c_str() : "nothing missing", stderr);
+        std::exit(times.times.size() == (times.generatedMissing ? 0 : shapes.size()) ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "^a kernel of oneDNN reported an error$");
 }
 
 } // namespace
