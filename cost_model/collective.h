@@ -29,8 +29,9 @@ struct PairBytes {
 /// Sends and receives that progress together: the busiest rank decides.
 double exchangeSeconds(std::span<const PairBytes> pairs, const Cluster &cluster);
 
-/// What it takes to hand a request to the threads of devices 0 to n - 1 of one process and to hear that all have ended: two
-/// rendezvous. 0 for one device (of which every plan has the part that is left out) and for devices that are not threads.
+/// What it takes to hand a request to the threads of devices 0 to n - 1 of one process and to hear that all have ended:
+/// two rendezvous. 0 for one device (of which every plan has the part that is left out) and for devices that are not
+/// threads.
 double handoverSeconds(uint32_t devices, const Cluster &cluster);
 
 /// Time of one group of a communication of a plan, from its elements and moves; without them (an estimate)

@@ -23,9 +23,9 @@ struct Work {
 };
 
 /// max(FLOPs / (peak x efficiency(shape)), bytes / bandwidth, launch floor), and what calling a library costs; of work
-/// in rounds every round's bytes count by themselves (what fits into the cache stays there), and so does the floor. 0 for
-/// work without FLOPs and bytes (an empty shard is not launched). Never decreases when FLOPs or bytes grow at a given
-/// shape.
+/// in rounds every round's bytes count by themselves (what fits into the cache stays there), and so does the floor. 0
+/// for work without FLOPs and bytes (an empty shard is not launched). Never decreases when FLOPs or bytes grow at a
+/// given shape.
 double computeSeconds(const Work &work, const Device &device);
 
 /// Part of the peak that `work` reaches, in (0, 1].

@@ -11,8 +11,8 @@ inline constexpr double cpuCopyBytesPerSecond =
 inline constexpr double cpuCacheBytesPerSecond = 60e9; // kernels that stay in the core's own cache
 inline constexpr double cpuCacheReadBytesPerSecond = 100e9; // products that read their weights from there: 80 to 120
 inline constexpr uint64_t cpuCacheBytes = 1 << 20;
-/// Kernels of 16 elements one after the other take 12 ns each: the least, with everything in the first-level cache. Small
-/// kernels of real models take 30 to 90 ns.
+/// Kernels of 16 elements one after the other take 12 ns each: the least, with everything in the first-level cache.
+/// Small kernels of real models take 30 to 90 ns.
 inline constexpr double cpuLaunchSeconds = 0.05e-6;
 inline constexpr double cpuLibraryCallSeconds = 0.5e-6; // oneDNN: 0.38 to 0.6 us of a product of a few elements
 inline constexpr double cpuRendezvousSeconds = 1e-6; // 0.5 us spinning, plus what arrivals differ by

@@ -1,6 +1,7 @@
 // Decides who executes each kernel: "generated", "builtin:NAME" (code of the runtime) or "library:NAME". Where both the
-// library and generated code can, the cheaper one does; the runtime's own code only does what neither can. Both prices stay as attributes, for dumps. Says of generated
-// kernels which results may be written over an operand.
+// library and generated code can, the cheaper one does. The runtime's own code only does what neither can: a recurrence
+// is the library's whenever it can do it, and prices are not compared. They stay as attributes, for dumps. Says of
+// generated kernels which results may be written over an operand.
 #include "codegen/compile_kernels.h"
 #include "passes/attributes.h"
 #include "passes/executor_prices.h"

@@ -161,7 +161,8 @@ void ClassScheduler::storage(Operation *op) {
 uint32_t ClassScheduler::kernelIndex(Operation *op) {
   bool isGenerated = cast<StringAttr>(op->getAttr("executor")).getValue() == "generated";
   std::string text = kernelText(op);
-  auto [it, isNew] = kernels.try_emplace((isGenerated ? "generated\n" : "builtin\n") + text, uint32_t(out.plan.kernels.size()));
+  auto [it, isNew] =
+      kernels.try_emplace((isGenerated ? "generated\n" : "builtin\n") + text, uint32_t(out.plan.kernels.size()));
   if (!isNew)
     return it->second;
   plan::Kernel kernel = isGenerated ? generatedKernelOf(op) : builtinCallOf(op).kernel;
@@ -373,7 +374,8 @@ void ClassScheduler::kernel(Operation *op) {
   for (Value operand : op->getOperands())
     reads.push_back(bufferOf.lookup(operand));
   step.bytes += bytesRead(op);
-  if (cast<StringAttr>(op->getAttr("executor")).getValue() != "generated") { // one operand may be several of the builtin's
+  // One operand may be several of the builtin's.
+  if (cast<StringAttr>(op->getAttr("executor")).getValue() != "generated") {
     std::vector<int> distinct = std::move(reads);
     for (unsigned operand : builtinCallOf(op).operandOrder)
       reads.push_back(distinct[operand]);

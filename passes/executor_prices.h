@@ -1,5 +1,5 @@
-// What a product, convolution or recurrence costs by generated code and by the library. Both prices are read off the plan's
-// description of the kernel, as the simulation reads them: what is chosen here is what the prediction counts.
+// What a product, convolution or recurrence costs by generated code and by the library. Both prices are read off the
+// plan's description of the kernel, as the simulation reads them: what is chosen here is what the prediction counts.
 #pragma once
 
 #include "cost_model/cluster.h"
@@ -21,7 +21,8 @@ double generatedSeconds(mlir::Operation *kernel, const cost::Device &device);
 /// `call`: what libraryCallOf says about the kernel. A weight is packed when the program is loaded.
 double librarySeconds(mlir::Operation *kernel, const LibraryCall &call, const cost::Device &device);
 
-/// Generated code only where it is faster: a tie, or a device of which nothing is known, leaves the kernel to the library.
+/// Generated code only where it is faster: a tie, or a device of which nothing is known, leaves the kernel to the
+/// library.
 bool isGeneratedFaster(mlir::Operation *kernel, const LibraryCall &call, const cost::Device &device);
 
 } // namespace ampc

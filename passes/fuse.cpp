@@ -273,7 +273,8 @@ static bool isSent(Value value) {
 }
 
 /// True if group `earlier` may wait for what `later` reads. Its operands live until that is there then, instead of its
-/// results: they must not need much more memory. Nothing that is sent may wait, nor what others read for a communication.
+/// results: they must not need much more memory. Nothing that is sent may wait, nor what others read for a
+/// communication.
 bool Fusion::mayWait(int earlier, int later) const {
   llvm::SmallSetVector<Value, 16> readEarlier, readLater;
   for (auto [group, read] : {std::pair(earlier, &readEarlier), std::pair(later, &readLater)})

@@ -15,8 +15,8 @@ struct LibraryCall {
 LibraryCall builtinCallOf(mlir::Operation *kernel);
 
 /// The call for a kernel that is one product or convolution followed by operators which the library applies to its
-/// result, or one recurrence; nothing if the library cannot do it, or only with its slow reference implementation. `threads` of a device
-/// execute it: scratch memory depends on how many.
+/// result, or one recurrence; nothing if the library cannot do it, or only with its slow reference implementation.
+/// `threads` of a device execute it: scratch memory depends on how many.
 std::optional<LibraryCall> libraryCallOf(mlir::Operation *kernel, uint32_t threads);
 
 /// A kernel that adds an operand of its result's size, in the form that adds what the result's buffer holds instead.

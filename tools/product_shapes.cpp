@@ -47,8 +47,8 @@ std::vector<ProductShape> probedProducts() {
   for (const Layer &layer :
        {Layer{3, 16, 64, 3, 2, 1}, {8, 8, 32, 3, 1, 1}, {16, 16, 16, 3, 1, 1}, {64, 64, 14, 3, 1, 1},
         {32, 32, 28, 3, 2, 1}, {4, 4, 4, 1, 1, 1}, {16, 64, 28, 1, 1, 1}, {64, 16, 28, 1, 1, 1}, {256, 64, 7, 1, 1, 1},
-        {256, 64, 1, 1, 1, 1}, {8, 24, 16, 1, 1, 1}, {24, 8, 16, 1, 1, 1}, {16, 16, 28, 3, 1, 16}, {24, 24, 16, 3, 1, 24},
-        {72, 72, 14, 5, 1, 72}, {64, 64, 28, 3, 2, 64}, {120, 120, 14, 3, 1, 120}})
+        {256, 64, 1, 1, 1, 1}, {8, 24, 16, 1, 1, 1}, {24, 8, 16, 1, 1, 1}, {16, 16, 28, 3, 1, 16},
+        {24, 24, 16, 3, 1, 24}, {72, 72, 14, 5, 1, 72}, {64, 64, 28, 3, 2, 64}, {120, 120, 14, 3, 1, 120}})
     for (bool isLast : {false, true})
       if (layer.size > 1 || isLast) // one position in front of nothing: the lanes run elsewhere
         shapes.push_back(convolution(layer.in, layer.out, layer.size, layer.taps, layer.stride, layer.groups, isLast));

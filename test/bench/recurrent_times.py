@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""One recurrent layer on one core: the library's cell (recurrent_rates, the time of the cell alone), our plans of the layer
-(`ampc bench`): whole, unrolled, and the one that the compiler takes by itself, ONNX Runtime. They take turns, so that
-ratios are those of one machine in one state.
+"""One recurrent layer on one core: the library's cell (recurrent_rates, the time of the cell alone), our plans of the
+layer (`ampc bench`): whole, unrolled, and the one that the compiler takes by itself, ONNX Runtime. They take turns, so
+that ratios are those of one machine in one state.
 Times are the least of many runs: on a machine that others use, medians of steps this short measure the others. Prints a
 Markdown table.
 
@@ -56,7 +56,8 @@ def least_seconds(session, inputs, seconds=0.5):
 
 
 # What is dear there decides the form: launching kernels, or calling the library in every step.
-FORMS = {"whole": {"launch_seconds": 1e-3, "library_call_seconds": 0}, "unrolled": {"library_call_seconds": 4e-6}, "auto": {}}
+FORMS = {"whole": {"launch_seconds": 1e-3, "library_call_seconds": 0}, "unrolled": {"library_call_seconds": 4e-6},
+         "auto": {}}
 
 
 def compile_forms(model, folder):

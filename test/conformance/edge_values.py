@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Values and settings at which implementations differ, compiled and executed by `ampc run` on 1 and 2 devices, against
-ONNX Runtime: ties and lengths of Resize, borders of GridSample and RoiAlign, what is not finite in ConvTranspose, saturated
-functions, denormals, sums that overflow, sequences without steps. The node tests of the onnx package have few of them.
-Prints "N passed, N failed" at the end."""
+ONNX Runtime: ties and lengths of Resize, borders of GridSample and RoiAlign, what is not finite in ConvTranspose,
+saturated functions, denormals, sums that overflow, sequences without steps. The node tests of the onnx package have few
+of them. Prints "N passed, N failed" at the end."""
 
 import os
 import sys
@@ -85,7 +85,8 @@ def resize_case(name, extents, targets, tolerance, opset=19, **attributes):
                     np.float32(target) * np.float32(extent)) != int(float(np.float32(target)) * extent)):
                 continue
             # ONNX's node tests align the corners of the length before it is cut, ONNX Runtime those of the result.
-            if corners and isinstance(target, float) and not float(np.float32(target) * np.float32(extent)).is_integer():
+            if (corners and isinstance(target, float)
+                    and not float(np.float32(target) * np.float32(extent)).is_integer()):
                 continue
             wanted, output = f"t{number}", f"y{extent}_{target}"
             if isinstance(target, float):
@@ -129,8 +130,9 @@ for approximation in ("none", "tanh"):
 # --- Denormals ---------------------------------------------------------------------------------------------------
 
 tiny = np.array([1e-39, 2e-40, 1e-45, 0, -1e-39, 3e-38, 1], np.float32)
-case("denormals", [helper.make_node("Greater", ["x", "zero"], ["above"]), helper.make_node("Mul", ["x", "large"], ["y"]),
-                   helper.make_node("Sqrt", ["positive"], ["root"]), helper.make_node("Mul", ["x", "half"], ["less"])],
+case("denormals",
+     [helper.make_node("Greater", ["x", "zero"], ["above"]), helper.make_node("Mul", ["x", "large"], ["y"]),
+      helper.make_node("Sqrt", ["positive"], ["root"]), helper.make_node("Mul", ["x", "half"], ["less"])],
      {"x": tiny, "positive": np.abs(tiny)},
      {"above": TensorProto.BOOL, "y": TensorProto.FLOAT, "root": TensorProto.FLOAT, "less": TensorProto.FLOAT},
      {"zero": np.float32(0), "large": np.float32(1e38), "half": np.float32(0.5)})
@@ -151,8 +153,8 @@ for after, nodes in AFTER.items():
     for product, shape, weights in (("Conv", (2, 8, 9, 9), (16, 8, 3, 3)), ("Conv", (1, 8, 12), (16, 8, 3)),
                                     ("ConvTranspose", (1, 8, 5, 5), (8, 16, 2, 2)), ("MatMul", (3, 24), (24, 40))):
         used = {operand for node in nodes for operand in node.input}
-        constants = {"w": floats(*weights), **{name: value for name, value in (("low", number(-0.25)), ("high", number(0.5)))
-                                               if name in used}}
+        bounds = {"low": number(-0.25), "high": number(0.5)}
+        constants = {"w": floats(*weights), **{name: value for name, value in bounds.items() if name in used}}
         case(f"{product} of {len(shape)} dimensions, {after}", [helper.make_node(product, ["x", "w"], ["p"]), *nodes],
              {"x": floats(*shape)}, ["y"], constants, tolerance=2e-6)
 
@@ -162,11 +164,13 @@ grid = RANDOM.uniform(-2.5, 2.5, (1, 9, 11, 2)).astype(np.float32)
 for padding in ("zeros", "border", "reflection"):
     for kind in ("linear", "nearest", "cubic"):
         for corners in (0, 1):
-            node = helper.make_node("GridSample", ["x", "r"], ["y"], mode=kind, padding_mode=padding, align_corners=corners)
-            case(f"grid_sample {kind} {padding} {corners}", [node], {"x": floats(1, 2, 5, 4), "r": grid}, ["y"], opset=20,
-                 tolerance=2e-5)
+            node = helper.make_node("GridSample", ["x", "r"], ["y"], mode=kind, padding_mode=padding,
+                                    align_corners=corners)
+            case(f"grid_sample {kind} {padding} {corners}", [node], {"x": floats(1, 2, 5, 4), "r": grid}, ["y"],
+                 opset=20, tolerance=2e-5)
             case(f"grid_sample {kind} {padding} {corners} of no place", [node],
-                 {"x": floats(1, 1, 5, 4), "r": np.array([[[[np.nan, 0.1], [np.inf, -np.inf], [0.2, 1e30]]]], np.float32)},
+                 {"x": floats(1, 1, 5, 4),
+                  "r": np.array([[[[np.nan, 0.1], [np.inf, -np.inf], [0.2, 1e30]]]], np.float32)},
                  ["y"], opset=20, tolerance=1e-5)
 case("grid_sample far away", [helper.make_node("GridSample", ["x", "r"], ["y"], mode="cubic", padding_mode="border")],
      {"x": floats(1, 1, 3, 3), "r": np.array([[[[1e4, 0], [-1e4, 0.2], [0.1, -3e5]]]], np.float32)}, ["y"], opset=20,
@@ -183,25 +187,29 @@ for kind in (np.float32, np.float64):
     batch = np.arange(len(regions)) % 2
     for mode in ("avg", "max"):
         for transform in ("half_pixel", "output_half_pixel"):
-            nodes = [helper.make_node("RoiAlign", ["x", "r", "batch"], [f"y{scale}_{ratio}"], output_height=3, mode=mode,
-                                      output_width=3, sampling_ratio=ratio, spatial_scale=scale,
+            nodes = [helper.make_node("RoiAlign", ["x", "r", "batch"], [f"y{scale}_{ratio}"], output_height=3,
+                                      output_width=3, mode=mode, sampling_ratio=ratio, spatial_scale=scale,
                                       coordinate_transformation_mode=transform)
                      for scale in (0.1, 0.15, 0.3, 1.0) for ratio in (0, 2, 3)]
             outputs = dict.fromkeys((node.output[0] for node in nodes), helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
-            case(f"roi_align {kind.__name__} {mode} {transform}", nodes, {"x": floats(2, 3, 9, 11).astype(kind), "r": regions},
-                 outputs, {"batch": batch})
+            case(f"roi_align {kind.__name__} {mode} {transform}", nodes,
+                 {"x": floats(2, 3, 9, 11).astype(kind), "r": regions}, outputs, {"batch": batch})
 
 # --- ConvTranspose -----------------------------------------------------------------------------------------------
 
-# What is not finite reaches the positions that a tap reaches, and no others. All numbers are small integers: sums are exact.
+# What is not finite reaches the positions that a tap reaches, and no others. All numbers are small integers: sums are
+# exact.
 spoilt = RANDOM.integers(-9, 9, (2, 4, 5, 6)).astype(np.float32)
 spoilt[0, 1, 2, 3], spoilt[1, 0, 0, 5], spoilt[1, 3, 4, 1] = np.nan, np.inf, -np.inf
 for kernel, settings in (((3, 3), dict(strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])),
                          ((4, 4), dict(strides=[2, 2], pads=[1, 1, 1, 1])), ((1, 2), dict(strides=[2, 3])),
                          ((5, 4), dict(strides=[3, 3], group=2)), ((3, 2), dict(dilations=[2, 3])),
-                         ((3, 4), dict(strides=[2, 4], dilations=[2, 3])), ((4, 3), dict(strides=[3, 2], dilations=[2, 3])),
-                         ((3, 3), dict(strides=[2, 2], pads=[4, 0, 1, 5])), ((5, 2), dict(strides=[4, 5], auto_pad="SAME_LOWER")),
-                         ((2, 3), dict(strides=[3, 2], pads=[2, 5, 6, 0])), ((2, 5), dict(strides=[3, 4], output_shape=[13, 22]))):
+                         ((3, 4), dict(strides=[2, 4], dilations=[2, 3])),
+                         ((4, 3), dict(strides=[3, 2], dilations=[2, 3])),
+                         ((3, 3), dict(strides=[2, 2], pads=[4, 0, 1, 5])),
+                         ((5, 2), dict(strides=[4, 5], auto_pad="SAME_LOWER")),
+                         ((2, 3), dict(strides=[3, 2], pads=[2, 5, 6, 0])),
+                         ((2, 5), dict(strides=[3, 4], output_shape=[13, 22]))):
     case(f"conv_transpose {kernel} {settings}", [helper.make_node("ConvTranspose", ["x", "w", "b"], ["y"], **settings)],
          {"x": spoilt}, ["y"], {"w": RANDOM.integers(-9, 9, (4, 3) + kernel).astype(np.float32),
                                 "b": np.arange(3 * settings.get("group", 1), dtype=np.float32)})
@@ -215,13 +223,14 @@ for cell, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
         if cell == "LSTM":
             inputs["c"] = floats(sides, 3, 3)
             operands, outputs = operands + ["c"], outputs + ["y_c"]
-        case(f"{cell} {direction}", [helper.make_node(cell, operands, outputs, hidden_size=3, direction=direction)], inputs,
-             outputs, {"W": floats(sides, gates * 3, 4), "R": floats(sides, gates * 3, 3)}, tolerance=1e-5)
+        case(f"{cell} {direction}", [helper.make_node(cell, operands, outputs, hidden_size=3, direction=direction)],
+             inputs, outputs, {"W": floats(sides, gates * 3, 4), "R": floats(sides, gates * 3, 3)}, tolerance=1e-5)
 
 for kind in (np.int32, np.int64):
     top = np.iinfo(kind).max
     element = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
-    rows = np.array([[top, top, top], [top - 1, top - 2, 5], [-top, -top, -top], [-7, 2, 0], [2**30 + 1] * 3, [3, 3, 3]], kind)
+    rows = np.array([[top, top, top], [top - 1, top - 2, 5], [-top, -top, -top], [-7, 2, 0], [2**30 + 1] * 3,
+                     [3, 3, 3]], kind)
     case(f"mean of {kind.__name__}",
          [helper.make_node("ReduceMean", ["x"], ["y"], axes=[1]), helper.make_node("ReduceMean", ["many"], ["z"])],
          {"x": rows, "many": np.full((7, 7), 5, kind)}, {"y": element, "z": element})
@@ -248,8 +257,9 @@ def check_refused(node, indices, outputs, updates):
 
 
 # The largest index that is inside, then one more.
-for name, indices, updates in (("Gather", [6, -7], None), ("GatherElements", [[6, -7]], None), ("GatherND", [[0, 1]], None),
-                               ("ScatterElements", [[6, -7]], (1, 2)), ("ScatterND", [[6], [-7]], (2, 2))):
+for name, indices, updates in (("Gather", [6, -7], None), ("GatherElements", [[6, -7]], None),
+                               ("GatherND", [[0, 1]], None), ("ScatterElements", [[6, -7]], (1, 2)),
+                               ("ScatterND", [[6], [-7]], (2, 2))):
     node = helper.make_node(name, ["x", "i"] + (["u"] if updates else []), ["y"])
     CASES.append((f"indices of {name}", lambda node=node, indices=indices, updates=updates: check_refused(
         node, indices, ["y"], updates)))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""LSTM, GRU and RNN in both forms, against ONNX Runtime: whole (one kernel of the library per direction) and unrolled over
-time. Descriptions of devices on which launching kernels, or calling the library, takes forever make the compiler prefer
-one form; whether it did is read off the kernels. Prints "N passed, N failed" at the end."""
+"""LSTM, GRU and RNN in both forms, against ONNX Runtime: whole (one kernel of the library per direction) and unrolled
+over time. Descriptions of devices on which launching kernels, or calling the library, takes forever make the compiler
+prefer one form; whether it did is read off the kernels. Prints "N passed, N failed" at the end."""
 
 import itertools
 import json
@@ -22,13 +22,14 @@ GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
 class Layer:
-    """One node with random weights. `operands`: which optional ones it has, of "B", "lengths", "h", "c", "P". It is plain
-    if the library's cells can do what it does."""
+    """One node with random weights. `operands`: which optional ones it has, of "B", "lengths", "h", "c", "P". It is
+    plain if the library's cells can do what it does."""
 
     def __init__(self, kind, sizes, operands="B", outputs="yhc", constant_weights=True, seed=5, **attributes):
         self.kind, self.outputs = kind, outputs
         self.attributes = dict(attributes, hidden_size=sizes[3])
-        self.text = f"{kind} {sizes} {operands} -> {outputs} {attributes}" + ("" if constant_weights else ", weights fed")
+        fed = "" if constant_weights else ", weights fed"
+        self.text = f"{kind} {sizes} {operands} -> {outputs} {attributes}{fed}"
         random = np.random.default_rng(seed)
         steps, batch, width, hidden = sizes
         directions = 2 if attributes.get("direction") == "bidirectional" else 1
@@ -40,8 +41,8 @@ class Layer:
                   "w": floats(directions, gates, width), "r": floats(directions, gates, hidden)}
         names = ["x", "w", "r", "", "", "", "", ""]
         optional = [("B", "b", floats(directions, 2 * gates)),
-                    ("lengths", "lengths", random.integers(1, steps + 1, batch).astype(np.int32)), ("h", "h", floats(*state)),
-                    ("c", "c", floats(*state)), ("P", "p", floats(directions, 3 * hidden))]
+                    ("lengths", "lengths", random.integers(1, steps + 1, batch).astype(np.int32)),
+                    ("h", "h", floats(*state)), ("c", "c", floats(*state)), ("P", "p", floats(directions, 3 * hidden))]
         for k, (word, name, value) in enumerate(optional):
             if word in operands.split():
                 values[name], names[3 + k] = value, name

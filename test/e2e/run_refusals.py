@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What the command line refuses: exit codes, messages, no file left, no crash. Prints "N passed, N failed" at the end."""
+"""What the command line refuses: exit codes, messages, no file left, no crash. Prints "N passed, N failed" at the
+end."""
 
 import os
 import re
@@ -43,7 +44,8 @@ def usage_errors(shell):
 @case
 def impossible_values(shell):
     for option, values in {
-            "--memory-limit": ["0", "-1", "99999999999999999999GiB", "1e400", "nan", "nanGiB", "inf"], "--devices": ["4097", "2x", "", "2=3"],
+            "--memory-limit": ["0", "-1", "99999999999999999999GiB", "1e400", "nan", "nanGiB", "inf"],
+            "--devices": ["4097", "2x", "", "2=3"],
             "--threads-per-device": ["0", "1000000"], "--jobs": ["0", "100000"], "--time-limit": ["0", "nan", "-1"],
             "--strategy": ["random:", "random:-1", "random:99999999999999999999", ""], "--target-cpu": ["nonsense", ""],
             "--dim": ["N", "N=0", "N=99999999999999999999"], "--state": ["x=y", "x"], "--weights": ["none"],

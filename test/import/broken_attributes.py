@@ -43,9 +43,9 @@ def windows(c):
             (1 << 35, {}, {0}), (1 << 35, dict(strides=[3]), {0}), (1 << 35, dict(strides=[6], dilations=[4]), {0}),
             (1 << 35, dict(strides=[4], output_shape=[5]), {0}), (1 << 35, dict(dilations=[1 << 30]), {4}),
             ((1 << 35) + 1, dict(dilations=[1 << 29]), {4})]):
-        c.add(f"convtranspose_huge_{k}", model(
-            [node("Expand", "one shape", "w"), node("ConvTranspose", "x w", "y", **attributes)], [value("x", (1, 1, 4))],
-            [value("y", (None, None, None))], [floats("one", 1), integers("shape", 1, 1, taps)]), codes)
+        nodes = [node("Expand", "one shape", "w"), node("ConvTranspose", "x w", "y", **attributes)]
+        c.add(f"convtranspose_huge_{k}", model(nodes, [value("x", (1, 1, 4))], [value("y", (None, None, None))],
+                                               [floats("one", 1), integers("shape", 1, 1, taps)]), codes)
     for op in ("MaxPool", "AveragePool"):
         for k, attributes in enumerate([
                 dict(kernel_shape=[0, 0]), dict(kernel_shape=[-1, 2]), dict(kernel_shape=[2]),
