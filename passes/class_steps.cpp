@@ -1,7 +1,7 @@
 // What the operations of a class become: steps and the buffers that they read and write, in the order of the function.
 #include "passes/class_scheduler.h"
 #include "passes/executor_prices.h"
-#include "passes/fused_slices.h"
+#include "passes/graph.h"
 #include "passes/kernel_text.h"
 #include "passes/library_kernel.h"
 #include "passes/orders.h"

@@ -2,7 +2,6 @@
 #include "passes/executor_prices.h"
 
 #include "cost_model/work.h"
-#include "passes/fused_slices.h"
 #include "passes/graph.h"
 #include "passes/kernel_text.h"
 #include "passes/orders.h"

@@ -6,6 +6,7 @@
 // Communications keep their order in every class, whatever the grouping: all members of a group must meet in it.
 #include "passes/communication.h"
 #include "passes/fused_slices.h"
+#include "passes/graph.h"
 #include "passes/library_kernel.h"
 #include "passes/passes.h"
 

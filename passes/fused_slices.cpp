@@ -11,8 +11,6 @@ namespace ampc {
 
 static constexpr int64_t lanes = 16; // of f32
 
-bool isSlice(Operation *op) { return op->getName().stripDialect() == "slice"; }
-
 /// Elements from the first that lie one behind the other in the operand (row-major).
 static int64_t rowLength(Operation *op) {
   OpInstance instance = instanceOf(op);

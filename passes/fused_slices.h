@@ -6,8 +6,6 @@
 
 namespace ampc {
 
-bool isSlice(mlir::Operation *op);
-
 /// True if `readers` kernels that read the slice `op` gain by reading its operand at an offset.
 bool isWorthFusing(mlir::Operation *op, size_t readers);
 

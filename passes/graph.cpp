@@ -22,6 +22,8 @@ bool isWeight(Value value) {
   return op->getNumOperands() > 0 && llvm::all_of(op->getOperands(), isWeight);
 }
 
+bool isSlice(Operation *op) { return op->getName().stripDialect() == "slice"; }
+
 func::FuncOp mainFunction(ModuleOp module) { return module.lookupSymbol<func::FuncOp>("main"); }
 
 GraphView buildGraph(func::FuncOp main) {

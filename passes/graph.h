@@ -12,6 +12,8 @@ namespace ampc {
 /// True if the value is known at load: a parameter, a constant, or computed from such alone.
 bool isWeight(mlir::Value value);
 
+bool isSlice(mlir::Operation *op);
+
 struct GraphView {
   Graph graph;
   std::vector<mlir::Operation *> operations; // graph op k
