@@ -47,6 +47,11 @@ static bool isProduct(WorkKind kind) {
 }
 
 double computeSeconds(const Work &work, const Device &device) {
+  if (work.isOneThread && device.threads > 1) {
+    Work alone = work;
+    alone.isOneThread = false;
+    return computeSeconds(alone, withThreads(device, 1));
+  }
   const double bytes = std::max(work.bytesRead, 0.0) + std::max(work.bytesWritten, 0.0);
   if (work.flops <= 0 && bytes <= 0)
     return 0;

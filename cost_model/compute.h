@@ -17,6 +17,7 @@ struct Work {
   bool channelsInFront = false; // of a convolution: activations are [n, c, spatial...] in memory
   double borderShare = 0;       // of a generated convolution: results whose window leaves the image
   double libraryCalls = 0; // 0: generated code
+  bool isOneThread = false; // of a device with several, for too little work in each round
   double rounds = 1; // one after the other, each with its part of the FLOPs and bytes: the time steps of a recurrence
   bool readsPlainRows = false; // of a product: the second operand is no packed one, its rows are n elements apart
   bool operator==(const Work &) const = default;

@@ -14,6 +14,7 @@ inline constexpr uint64_t cpuCacheBytes = 1 << 20;
 /// Kernels of 16 elements one after the other take 12 ns each: the least, with everything in the first-level cache.
 /// Small kernels of real models take 30 to 90 ns.
 inline constexpr double cpuLaunchSeconds = 0.05e-6;
+inline constexpr double cpuJoinSeconds = 0.15e-6; // of the threads of one device behind a kernel: 0.07 us in 1,000 kernels
 inline constexpr double cpuLibraryCallSeconds = 0.5e-6; // oneDNN: 0.38 to 0.6 us of a product of a few elements
 inline constexpr double cpuRendezvousSeconds = 1e-6; // 0.5 us spinning, plus what arrivals differ by
 inline constexpr double cpuSwitchSeconds = 20e-6;    // to sleep and to be woken by a thread of the same core

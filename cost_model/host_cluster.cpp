@@ -67,7 +67,7 @@ Device withThreads(Device device, uint32_t threads) {
   device.cacheBytes = uint64_t(double(device.cacheBytes) * factor);
   device.cacheBandwidthBytesPerSecond *= factor;
   device.cacheReadBytesPerSecond *= factor;
-  const double joining = cpuRendezvousSeconds;
+  const double joining = cpuJoinSeconds;
   if (device.threads <= 1 && threads > 1)
     device.launchSeconds += joining;
   else if (device.threads > 1 && threads <= 1)

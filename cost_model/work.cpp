@@ -178,6 +178,7 @@ static void setRounds(Work &work, const plan::Kernel &kernel) {
   work.m = double(result[1]);
   work.n = gates * hidden;
   work.k = hidden;
+  work.isOneThread = plan::recurrenceThreads(2 * work.m * work.n * work.k, 2) == 1;
   // A product for all inputs, then what each step takes beside reading its weights: measured as one call, as two for a
   // GRU, which has its reset gate between two products, and for an LSTM (decision 0015).
   if (work.libraryCalls > 0)

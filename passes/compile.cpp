@@ -1,6 +1,7 @@
 // The pipeline.
 #include "passes/compile.h"
 
+#include "cost_model/collective.h"
 #include "cost_model/simulate.h"
 #include "cost_model/step_times.h"
 #include "ir/diagnostic.h"
@@ -632,7 +633,11 @@ CompiledModel Compiler::finish(Candidate best) {
   plan.predictedStepSeconds = best.seconds;
   // Bound and gap are those of the sharding search, whose model adds up what the simulation overlaps.
   const Decision &decision = best.decision;
-  plan.boundSeconds = std::min(decision.boundSeconds, plan.predictedStepSeconds);
+  // The handover is the same for every plan for these devices.
+  const double handover = options.objective == Objective::Throughput
+                              ? 0
+                              : cost::handoverSeconds(uint32_t(plan.ranks.size()), options.cluster);
+  plan.boundSeconds = std::min(decision.boundSeconds + handover, plan.predictedStepSeconds);
   if (decision.costSeconds > 0)
     plan.gap = 1 - decision.boundSeconds / decision.costSeconds;
   PlanBackground background;

@@ -274,7 +274,7 @@ private:
           return full;
         }
       // The shape of a product's packed operand is the one that it had before.
-      if (integer(kernel, "packed", 0) != 0 &&
+      if (integer(kernel, "packed", 0) != 0 && !kernel.symbol.starts_with("onednn.pack_") &&
           (step.reads.size() < 2 || int64_t(step.reads[1].sizeBytes) < integer(kernel, "packed_bytes", INT64_MAX)))
         return fail(source, step, ErrorCode::Invalid, "the buffer of packed weights is smaller than they are");
       if (role == ProgramRole::Forward)

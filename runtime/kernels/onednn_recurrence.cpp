@@ -121,6 +121,8 @@ OneDnnKernelDraft draftRecurrence(OneDnnBuilder &builder, const plan::Kernel &ke
   const Recurrence sizes = read(builder, kernel, isPacked ? 1 : 2);
   if (builder.error)
     return draft;
+  threads = plan::recurrenceThreads(sizes.roundFlops(), threads);
+  OneDnnThreads scope(builder.library, threads);
   const uint64_t limit = packedLimit(kernel);
   if (isPacked && (kernel.operands[1].type != DataType::U8 || kernel.operands[1].shape != std::vector{int64_t(limit)})) {
     builder.fail("the packed weights of a recurrence have the wrong size");
@@ -172,6 +174,8 @@ OneDnnKernelDraft draftPackRecurrence(OneDnnBuilder &builder, const plan::Kernel
   const Recurrence sizes = read(builder, cell, 2);
   if (builder.error)
     return draft;
+  // As the cell that reads it: the form may depend on how many threads there are.
+  OneDnnThreads scope(builder.library, plan::recurrenceThreads(sizes.roundFlops(), threads));
   const uint64_t limit = packedLimit(kernel);
   Layer layer = packedLayer(builder, sizes, limit);
   if (builder.error)

@@ -31,6 +31,8 @@ struct Recurrence {
   /// A GRU that is linear before reset has two biases for its last gate.
   int64_t biases() const { return cell == RecurrentCell::LbrGru ? 4 : gates(); }
   bool isGru() const { return cell == RecurrentCell::Gru || cell == RecurrentCell::LbrGru; }
+  /// Of the product of one time step with the state.
+  double roundFlops() const { return 2.0 * double(batch) * double(gates()) * double(hidden) * double(hidden); }
   bool hasCellState() const { return cell == RecurrentCell::Lstm; }
 };
 

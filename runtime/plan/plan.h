@@ -143,6 +143,13 @@ struct Kernel {
   int64_t rows = 0;
   std::vector<InPlacePair> inPlace;
 };
+/// Threads of a device that a recurrence of the library uses: one where a time step (its product has `roundFlops`) is too
+/// little work to meet for.
+inline uint32_t recurrenceThreads(double roundFlops, uint32_t threadsPerDevice) {
+  constexpr double leastFlops = 4e6; // about 20 us of a core
+  return roundFlops < leastFlops ? 1 : threadsPerDevice;
+}
+
 /// How many threads of a device share the kernel.
 uint32_t numSharers(const Kernel &kernel, uint32_t threadsPerDevice);
 /// Workspaces of several threads begin at multiples of this in the launch's workspace.
