@@ -254,14 +254,14 @@ LibraryCall builtinCallOf(Operation *kernel) {
   return call;
 }
 
-/// The library's GRUs and RNNs call themselves a reference, which they are around an optimized product.
+/// With weights that are not packed, and GRUs and RNNs always, the library's cells call themselves a reference, which they
+/// are around an optimized product.
 static std::optional<LibraryCall> recurrenceCall(Operation *kernel, uint32_t threads) {
   LibraryCall call = builtinCallOf(kernel);
   call.kernel.kind = plan::KernelKind::Library;
   call.kernel.symbol = "onednn.recurrence";
   LibraryKernelFacts facts;
-  const std::string cell = instanceOf(&kernel->getRegion(0).front().front()).string("cell").str();
-  if (libraryKernelFacts(call.kernel, threads, facts) || (cell == "lstm" && facts.isReference))
+  if (libraryKernelFacts(call.kernel, threads, facts))
     return std::nullopt;
   call.kernel.workspaceBytes = facts.workspaceBytes;
   return call;
